@@ -1,0 +1,91 @@
+"""chainrule: write NumPy; get derivatives, compiled functions and trained neural networks.
+
+Import it as ``import chainrule as cr`` and write functions in plain NumPy. `grad`, `jvp`, `vjp`,
+`jacobian`, `hessian` and `vmap` transform them, `compile` traces them once and runs them fast,
+`nn`, `optim` and `training` build on that.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from chainrule import _tree as tree
+from chainrule._errors import ChainruleError
+from chainrule.compiler import compile
+from chainrule.control_flow import (
+    checkpoint,
+    cond,
+    custom_derivative,
+    fori_loop,
+    scan,
+    stop_gradient,
+    while_loop,
+)
+from chainrule.frontend import asarray, at
+from chainrule.ir import Graph
+from chainrule.transforms import (
+    Dual,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    linearize,
+    trace,
+    value_and_grad,
+    vjp,
+    vmap,
+)
+
+if TYPE_CHECKING:
+    from chainrule import datasets, linalg, nn, optim, random, special, testing, training
+
+__version__ = "0.1.0"
+
+_LAZY = ("datasets", "linalg", "nn", "optim", "random", "special", "testing", "training")
+
+__all__ = [
+    "ChainruleError",
+    "Dual",
+    "Graph",
+    "asarray",
+    "at",
+    "checkpoint",
+    "compile",
+    "cond",
+    "custom_derivative",
+    "datasets",
+    "fori_loop",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linalg",
+    "linearize",
+    "nn",
+    "optim",
+    "random",
+    "scan",
+    "special",
+    "stop_gradient",
+    "testing",
+    "trace",
+    "training",
+    "tree",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+    "while_loop",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"chainrule.{name}")
+    raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

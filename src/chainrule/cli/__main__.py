@@ -1,0 +1,6 @@
+"""Makes ``python -m chainrule.cli`` the same as the command `chainrule`."""
+
+from chainrule.cli._app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What training is given, made ready, and refused where it makes no sense.
+
+All of this happens before the first epoch, on plain arrays, so that a wrong row or target is named
+as such and not found as an error deep inside a compiled program, or not at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule import _tree as tree
+from chainrule._dtypes import check_supported
+from chainrule._errors import ArgumentTypeError, InvalidArgumentError, ShapeError
+from chainrule.training.epoch import Loss, Samples
+
+__all__ = ["prepared_count", "prepared_model", "prepared_samples", "try_out"]
+
+
+def prepared_model(model: Any) -> Any:
+    """Return the model with arrays for leaves, all of them floats and finite."""
+    if not callable(model):
+        raise ArgumentTypeError(
+            f"fit: model: expected a layer or another callable pytree, got {type(model).__name__}; "
+            "for instance nn.mlp(key, (64, 50, 10))."
+        )
+    # Python numbers among the leaves become arrays: only those have a dtype to keep.
+    model = tree.map(np.asarray, model)
+    named = tree.leaves_with_path(model)
+    if not named or any(leaf.dtype.kind != "f" for _, leaf in named):
+        wrong = ", ".join(f"{p.lstrip('.')} ({a.dtype})" for p, a in named if a.dtype.kind != "f")
+        raise ArgumentTypeError(
+            "fit: model: expected a pytree with float arrays as leaves, got "
+            f"{wrong or 'no leaves'}; declare settings with tree.static_field()."
+        )
+    for path, leaf in named:
+        if not np.isfinite(leaf).all():
+            raise InvalidArgumentError(
+                f"fit: model: expected finite weights, got NaN or infinity in {path.lstrip('.')}; "
+                "initialize the model anew."
+            )
+    return model
+
+
+def prepared_samples(X_name: str, y_name: str, X: Any, y: Any, dtype: Any) -> Samples:
+    """Return inputs and targets as finite arrays with as many rows, floats in ``dtype``."""
+    X, y = np.asarray(X), np.asarray(y)
+    check_supported(X.dtype, f"fit: {X_name}")
+    check_supported(y.dtype, f"fit: {y_name}")
+    if X.ndim < 2 or X.shape[0] == 0:
+        raise ShapeError(
+            f"fit: {X_name}: expected shape (n_samples, n_features) with at least one sample, "
+            f"got {X.shape}; a single feature is a column, {X_name}[:, None]."
+        )
+    if y.shape[:1] != X.shape[:1]:
+        raise ShapeError(
+            f"fit: {y_name}: expected {X.shape[0]} rows like {X_name}, got shape {y.shape}; "
+            "give one target per sample."
+        )
+    return Samples(_finite_in(dtype, X_name, X), _finite_in(dtype, y_name, y))
+
+
+def try_out(model: Any, loss: Loss, samples: Samples, y_name: str) -> None:
+    """Show every target to the loss once, with the output for one row, to hear its complaints."""
+    with np.errstate(all="ignore"):
+        output = np.asarray(model(samples.X[:1]))
+        value = loss(np.broadcast_to(output, (len(samples.X), *output.shape[1:])), samples.y)
+    if np.shape(value) != ():
+        raise ShapeError(
+            f"fit: loss: expected one number, the mean over samples, got shape {np.shape(value)} "
+            f"for {y_name}; take the mean."
+        )
+
+
+def prepared_count(name: str, value: Any) -> int:
+    """Return a number of epochs or rows."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InvalidArgumentError(
+            f"fit: {name}: expected an integer of at least 1, got {value!r}."
+        )
+    return int(value)
+
+
+def _finite_in(dtype: Any, name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    # Integers stay what they are: they may be labels, or indices that a layer looks up.
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = array.astype(dtype, copy=False)
+        # The sum is finite for almost all finite data, and needs no array of its own.
+        if np.isfinite(array.sum()):
+            return array
+    places = np.argwhere(~np.isfinite(array))
+    if not len(places):
+        return array
+    place = tuple(int(index) for index in places[0])
+    where = f"row {place[0]}" + "".join(f", column {index}" for index in place[1:])
+    raise InvalidArgumentError(
+        f"fit: {name}: expected numbers that are finite in {array.dtype}, got {array[place]} in "
+        f"{where} (and {len(places) - 1} more); drop these rows or fill them in first."
+    )

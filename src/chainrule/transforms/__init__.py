@@ -1,0 +1,22 @@
+"""Transforms: functions in, functions out, through the graph in between."""
+
+from chainrule.transforms.batch import vmap
+from chainrule.transforms.dual import Dual
+from chainrule.transforms.forward import jvp
+from chainrule.transforms.matrices import hessian, hvp, jacobian
+from chainrule.transforms.reverse import grad, linearize, value_and_grad, vjp
+from chainrule.transforms.tracing import trace
+
+__all__ = [
+    "Dual",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "linearize",
+    "trace",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

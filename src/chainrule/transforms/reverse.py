@@ -1,0 +1,587 @@
+"""Reverse mode: forward mode, linearized and transposed.
+
+`linearize_graph` runs forward mode with tangents that are traced while the primals are values.
+What depends on the primals alone is computed at once; what is left in the trace is the derivative
+as a linear graph of the tangents, with the primal values it needs as constants. `transpose_graph`
+then walks that graph from its end to its beginning and lets every linear op hand the cotangent of
+its result to its arguments. No derivative is written for reverse mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chainrule import _tree as tree
+from chainrule._dtypes import is_supported
+from chainrule._errors import (
+    DtypeError,
+    InvalidArgumentError,
+    ShapeError,
+    TreeError,
+)
+from chainrule._source import working_on
+from chainrule.frontend.tracer import Tracer
+from chainrule.ir import (
+    ArrayType,
+    Graph,
+    LinearInput,
+    Literal,
+    Var,
+    evaluate,
+    new_trace,
+    not_linear,
+    type_of,
+)
+from chainrule.transforms.forward import check_tangents, instantiate, push_forward, zeros_of
+from chainrule.transforms.tracing import (
+    argument_numbers,
+    as_arguments,
+    as_leaves,
+    check_callable,
+    is_weak,
+    name_of,
+    owned,
+    positions_of,
+    shown,
+    trace_function,
+)
+
+
+class LinearMap(NamedTuple):
+    """A derivative at a point, ready to be applied forward or in reverse.
+
+    Attributes
+    ----------
+    graph : Graph
+        Inputs: residuals, then one tangent per moving input. Outputs: the tangents of those
+        outputs that move.
+    residuals : list
+        Values from enclosing traces that the graph needs.
+    moving_inputs, moving_outputs : tuple of bool
+        Which of the original inputs and outputs have a tangent.
+    input_types, output_types : tuple of ArrayType
+        Types of the original inputs and outputs.
+    """
+
+    graph: Graph
+    residuals: list[Any]
+    moving_inputs: tuple[bool, ...]
+    moving_outputs: tuple[bool, ...]
+    input_types: tuple[ArrayType, ...]
+    output_types: tuple[ArrayType, ...]
+
+    def forward(self, tangents: Sequence[Any]) -> list[Any]:
+        """Return the output tangents for input tangents (one per original input)."""
+        given = [
+            t if t is not None else zeros_of(type)
+            for t, type, moves in zip(tangents, self.input_types, self.moving_inputs, strict=True)
+            if moves
+        ]
+        results = iter(evaluate(self.graph, [*self.residuals, *given]))
+        return [
+            next(results) if moves else zeros_of(type)
+            for type, moves in zip(self.output_types, self.moving_outputs, strict=True)
+        ]
+
+    def reverse(self, cotangents: Sequence[Any]) -> list[Any]:
+        """Return one cotangent per original input, None for those that do not move."""
+        given = [ct for ct, moves in zip(cotangents, self.moving_outputs, strict=True) if moves]
+        count = len(self.residuals)
+        linear = [False] * count + [True] * (len(self.graph.inputs) - count)
+        results = iter(
+            transpose_graph(
+                self.graph, [*self.residuals, *self.graph.inputs[count:]], linear, given
+            )[count:]
+        )
+        return [(next(results) if moves else None) for moves in self.moving_inputs]
+
+
+def linearize_graph(
+    graph: Graph, primals: Sequence[Any], moving: Sequence[bool], name: str = "linearize"
+) -> tuple[list[Any], LinearMap]:
+    """Evaluate a graph, and get its derivative there as a linear graph.
+
+    Parameters
+    ----------
+    graph : Graph
+    primals : sequence of array or traced array
+    moving : sequence of bool
+        Inputs in which to differentiate; they must be floats.
+
+    Returns
+    -------
+    outputs : list
+    linear : LinearMap
+    """
+    with new_trace(name) as trace:
+        tangents = [
+            trace.new_input(var.type) if moves else None
+            for var, moves in zip(graph.inputs, moving, strict=True)
+        ]
+        outputs, out_tangents = push_forward(graph, primals, tangents, linearize=True)
+        linear, residuals = trace.finish([t for t in out_tangents if t is not None])
+    return outputs, LinearMap(
+        linear,
+        residuals,
+        tuple(moving),
+        tuple([t is not None for t in out_tangents]),
+        graph.input_types,
+        graph.output_types,
+    )
+
+
+def transpose_graph(
+    graph: Graph, values: Sequence[Any], linear: Sequence[bool], cotangents: Sequence[Any]
+) -> list[Any]:
+    """Return the cotangents of a graph's linear inputs.
+
+    Parameters
+    ----------
+    graph : Graph
+        Linear in the inputs marked so. Equations that do not depend on these are evaluated first.
+    values : sequence
+        Values of the other inputs; what stands at linear ones is ignored.
+    linear : sequence of bool
+    cotangents : sequence of array, traced array or None
+        One per output; None is zero.
+
+    Returns
+    -------
+    list
+        One per input, None where the input is not linear or its cotangent is zero.
+    """
+    known: dict[Var, Any] = {}
+    unknown: set[Var] = set()
+    for var, value, is_linear in zip(graph.inputs, values, linear, strict=True):
+        if is_linear:
+            unknown.add(var)
+        else:
+            known[var] = value
+
+    linear_equations = []
+    with working_on() as current:
+        for equation in graph.equations:
+            if any(atom in unknown for atom in equation.inputs):
+                unknown.update(equation.outputs)
+                linear_equations.append(equation)
+                continue
+            current.source = equation.source
+            inputs = [a.value if isinstance(a, Literal) else known[a] for a in equation.inputs]
+            results = equation.op(*inputs, **equation.params)
+            if equation.op.multiple:
+                known.update(zip(equation.outputs, results, strict=True))
+            else:
+                known[equation.outputs[0]] = results
+
+        sums: dict[Any, Any] = {}
+
+        def add(atom: Any, cotangent: Any) -> None:
+            if cotangent is None or atom not in unknown:
+                return
+            sums[atom] = sums[atom] + cotangent if atom in sums else cotangent
+
+        for atom, cotangent in zip(graph.outputs, cotangents, strict=True):
+            add(atom, cotangent)
+        for equation in reversed(linear_equations):
+            current.source = equation.source
+            arriving = [sums.pop(var, None) for var in equation.outputs]
+            if all(cotangent is None for cotangent in arriving):
+                continue
+            inputs = [
+                LinearInput(atom.type)
+                if atom in unknown
+                else atom.value
+                if isinstance(atom, Literal)
+                else known[atom]
+                for atom in equation.inputs
+            ]
+            op = equation.op
+            if not op.linear:
+                raise not_linear(f"{op.name} of a tangent is not linear in it")
+            if op.name in ("add", "subtract") and any(
+                not isinstance(value, (LinearInput, Tracer)) and np.any(value) for value in inputs
+            ):
+                raise not_linear("a tangent plus a constant is not linear in it")
+            leaving = op.transpose(
+                arriving if op.multiple else arriving[0], inputs, **equation.params
+            )
+            for atom, cotangent in zip(equation.inputs, leaving, strict=True):
+                add(atom, cotangent)
+    return [sums.get(var) for var in graph.inputs]
+
+
+# -- what users call -----------------------------------------------------------------------------
+
+
+def _moving(leaves: Sequence[Any]) -> list[bool]:
+    return [type_of(leaf).is_float for leaf in leaves]
+
+
+def _linearize_function(
+    f: Callable[..., Any], primals: tuple[Any, ...], what: str
+) -> tuple[list[Any], tree.Structure, LinearMap, list[Any], tree.Structure]:
+    leaves, structure = as_arguments(primals, what)
+    # The derivative is used later, when the caller may have changed the arrays.
+    leaves = [np.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]
+    weak = [is_weak(leaf) for leaf in tree.leaves(primals)]
+    traced = trace_function(f, leaves, structure, what, with_values=True, weak=weak)
+    outputs, linear = linearize_graph(
+        traced.graph,
+        [*traced.lifted, *leaves],
+        [*[False] * len(traced.lifted), *_moving(leaves)],
+        what,
+    )
+    # The map is about the leaves alone: lifted values are constants here.
+    skip = len(traced.lifted)
+    linear = linear._replace(
+        moving_inputs=linear.moving_inputs[skip:], input_types=linear.input_types[skip:]
+    )
+    return outputs, traced.structure, linear, leaves, structure
+
+
+def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    r"""Evaluate a function and get its derivative at that point as a linear function.
+
+    Parameters
+    ----------
+    f : callable
+        Written in NumPy; pytrees in and out.
+    *primals : pytree
+        Where to linearize.
+
+    Returns
+    -------
+    out : pytree
+        ``f(*primals)``.
+    derivative : callable
+        ``derivative(*tangents)`` is :math:`J_f(x)\,v`, as `jvp` gives it, without evaluating
+        ``f`` again.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> out, derivative = cr.linearize(lambda x: x**3, 2.0)
+    >>> float(derivative(1.0)), float(derivative(0.5))
+    (12.0, 6.0)
+    """
+    check_callable("linearize", f)
+    what = f"linearize({name_of(f)})"
+    outputs, out_structure, linear, leaves, structure = _linearize_function(f, primals, what)
+
+    def derivative(*tangents: Any) -> Any:
+        raw, tangent_structure = tree.flatten(tangents)
+        if tangent_structure != structure:
+            raise TreeError(
+                f"{what}: tangents must have the structure of the arguments, {structure}, "
+                f"got {tangent_structure}; give every argument a tangent, zeros if it does not "
+                "move."
+            )
+        names = ["tangents" + path for path, _ in tree.leaves_with_path(tangents)]
+        directions = check_tangents(what, leaves, raw, names)
+        results = owned(linear.forward(directions), directions)
+        return tree.unflatten(out_structure, results)
+
+    return tree.unflatten(out_structure, owned(outputs, leaves)), derivative
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    r"""Evaluate a function and get its pullback: reverse mode.
+
+    .. math:: (f(x), \; u \mapsto J_f(x)^{\mathsf T} u)
+
+    Parameters
+    ----------
+    f : callable
+        Written in NumPy; pytrees in and out.
+    *primals : pytree
+        Where to evaluate, x.
+
+    Returns
+    -------
+    out : pytree
+        ``f(*primals)``.
+    pullback : callable
+        Takes a cotangent u of the structure, shapes and dtypes of ``out`` and returns a tuple
+        with one cotangent per argument. Cotangents of integers and booleans are zeros. It may be
+        called any number of times.
+
+    References
+    ----------
+    .. [1] Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM, 2008, chapter 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> out, pullback = cr.vjp(lambda x, y: x * y, 3.0, 4.0)
+    >>> [float(ct) for ct in pullback(1.0)]
+    [4.0, 3.0]
+    """
+    check_callable("vjp", f)
+    what = f"vjp({name_of(f)})"
+    outputs, out_structure, linear, leaves, structure = _linearize_function(f, primals, what)
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        raw, cotangent_structure = tree.flatten(cotangent)
+        if cotangent_structure != out_structure:
+            raise TreeError(
+                f"{what}: the cotangent must have the structure of the result, {out_structure}, "
+                f"got {cotangent_structure}; give every result a cotangent, zeros if it does not "
+                "count."
+            )
+        names = ["cotangent" + path for path, _ in tree.leaves_with_path(cotangent)]
+        arriving = check_tangents(what, outputs, raw, names)
+        results = instantiate(linear.reverse(arriving), linear.input_types)
+        return tuple(tree.unflatten(structure, owned(results, arriving)))
+
+    return tree.unflatten(out_structure, owned(outputs, leaves)), pullback
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., tuple[Any, Any]]:
+    """Return a function that computes the value of ``f`` and its gradient together.
+
+    Parameters
+    ----------
+    f : callable
+        Returns a float without axes; with ``has_aux`` a pair of that and anything else.
+    argnums : int or sequence of int, default 0
+        Argument or arguments to differentiate in. Each is a pytree of floats.
+    has_aux : bool, default False
+        Whether ``f`` returns ``(value, aux)``; ``aux`` is not differentiated. What it holds
+        besides arrays is returned as it is.
+
+    Returns
+    -------
+    callable
+        With the arguments of ``f``; returns ``(value, gradient)``, or ``((value, aux),
+        gradient)``. The gradient has the structure, shapes and dtypes of the argument; a tuple of
+        these if ``argnums`` is a sequence.
+
+    Raises
+    ------
+    ShapeError
+        When called, if the value has axes.
+    DtypeError
+        When called, if an argument to differentiate in is not float, or the value is not.
+    InvalidArgumentError
+        When called, if ``argnums`` names an argument that is not there.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> value, gradient = cr.value_and_grad(lambda w: np.sum(w**2))(np.array([1.0, 2.0]))
+    >>> float(value), gradient
+    (5.0, array([2., 4.]))
+    """
+    check_callable("grad", f)
+    what = f"grad({name_of(f)})"
+    numbers = numbers_to_differentiate_in(what, argnums)
+
+    def value_and_gradient(*args: Any, **keywords: Any) -> tuple[Any, Any]:
+        positions = positions_of(what, numbers, "argnums", len(args))
+        chosen = tuple([args[position] for position in positions])
+        leaves, structure = differentiable_leaves(what, positions, chosen)
+        weak = [is_weak(leaf) for leaf in tree.leaves(chosen)]
+        aux_rest: list[_AuxRest] = []
+
+        def of_chosen(*values: Any) -> Any:
+            filled = list(args)
+            for position, chosen_value in zip(positions, values, strict=True):
+                filled[position] = chosen_value
+            result = f(*filled, **keywords)
+            if not has_aux:
+                return result
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise InvalidArgumentError(
+                    f"{what}: with has_aux=True the function must return a pair (value, aux), "
+                    f"got {shown(result)}."
+                )
+            value, aux = result
+            arrays, rest = _split_aux(aux)
+            aux_rest.append(rest)
+            return value, arrays
+
+        traced = trace_function(of_chosen, leaves, structure, what, with_values=True, weak=weak)
+        _check_scalar(what, traced.structure, traced.graph.output_types, has_aux)
+        outputs, linear = linearize_graph(
+            traced.graph,
+            [*traced.lifted, *leaves],
+            [*[False] * len(traced.lifted), *[True] * len(leaves)],
+            what,
+        )
+        one = np.ones((), traced.graph.output_types[0].dtype)[()]
+        cotangents = [one, *[None] * (len(outputs) - 1)]
+        gradient = instantiate(
+            linear.reverse(cotangents)[len(traced.lifted) :], [type_of(leaf) for leaf in leaves]
+        )
+        owned_values = owned([*outputs, *gradient], leaves)
+        out = tree.unflatten(traced.structure, owned_values[: len(outputs)])
+        if has_aux:
+            out = out[0], _join_aux(out[1], aux_rest[0])
+        by_argument = tree.unflatten(structure, owned_values[len(outputs) :])
+        return out, by_argument[0] if isinstance(argnums, (int, np.integer)) else by_argument
+
+    return _described(value_and_gradient, f, "Value and gradient")
+
+
+def grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
+    r"""Return the gradient of a function with one float as result.
+
+    .. math:: \nabla f(x) = \left( \frac{\partial f}{\partial x_i} \right)_i
+
+    Parameters
+    ----------
+    f, argnums, has_aux
+        See `value_and_grad`.
+
+    Returns
+    -------
+    callable
+        With the arguments of ``f``; returns the gradient, or ``(gradient, aux)`` with
+        ``has_aux``.
+
+    Raises
+    ------
+    ShapeError, DtypeError, InvalidArgumentError
+        See `value_and_grad`.
+
+    Notes
+    -----
+    Python's ``if`` and ``while`` may look at values here; the gradient is that of the path taken.
+    Derivatives of any order: ``grad(grad(f))``.
+
+    Examples
+    --------
+    >>> import numpy as np, chainrule as cr
+    >>> cr.grad(lambda w: np.sum(w**2))(np.array([1.0, 2.0]))
+    array([2., 4.])
+    >>> bool(cr.grad(cr.grad(np.sin))(0.5) == -np.sin(0.5))
+    True
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    def gradient(*args: Any, **keywords: Any) -> Any:
+        out, result = both(*args, **keywords)
+        return (result, out[1]) if has_aux else result
+
+    return _described(gradient, f, "Gradient")
+
+
+def _described(derived: Callable[..., Any], f: Callable[..., Any], what: str) -> Callable[..., Any]:
+    derived.__name__ = f"{derived.__name__}_of_{name_of(f)}"
+    derived.__qualname__ = derived.__name__
+    derived.__doc__ = f"{what} of {name_of(f)}.\n\n{getattr(f, '__doc__', None) or ''}"
+    return derived
+
+
+class _AuxRest(NamedTuple):
+    """Auxiliary results without their arrays."""
+
+    structure: tree.Structure
+    leaves: list[Any]
+    is_array: list[bool]
+
+
+def _split_aux(aux: Any) -> tuple[list[Any], _AuxRest]:
+    leaves, structure = tree.flatten(aux)
+    is_array = [
+        isinstance(leaf, Tracer)
+        or (isinstance(leaf, (np.ndarray, np.generic)) and is_supported(leaf.dtype))
+        for leaf in leaves
+    ]
+    arrays = [leaf for leaf, flag in zip(leaves, is_array, strict=True) if flag]
+    return arrays, _AuxRest(structure, leaves, is_array)
+
+
+def _join_aux(arrays: Sequence[Any], rest: _AuxRest) -> Any:
+    source = iter(arrays)
+    return tree.unflatten(
+        rest.structure,
+        [
+            next(source) if flag else leaf
+            for leaf, flag in zip(rest.leaves, rest.is_array, strict=True)
+        ],
+    )
+
+
+def numbers_to_differentiate_in(what: str, argnums: Any) -> tuple[int, ...]:
+    """Return ``argnums`` as a tuple.
+
+    Raises
+    ------
+    ArgumentTypeError, InvalidArgumentError
+        If it holds anything but integers, or nothing.
+    """
+    numbers = argument_numbers(what, argnums, "argnums")
+    if not numbers:
+        raise InvalidArgumentError(f"{what}: argnums must name at least one argument, got ().")
+    return numbers
+
+
+def differentiable_leaves(
+    what: str, positions: Sequence[int], chosen: tuple[Any, ...]
+) -> tuple[list[Any], tree.Structure]:
+    """Return the leaves of the arguments to differentiate in, and the structure of their tuple.
+
+    Raises
+    ------
+    DtypeError
+        If a leaf is not a float.
+    """
+    parts = [
+        as_leaves(value, f"{what}: argument {position}")
+        for position, value in zip(positions, chosen, strict=True)
+    ]
+    for position, value, (leaves, _) in zip(positions, chosen, parts, strict=True):
+        for (path, original), leaf in zip(tree.leaves_with_path(value), leaves, strict=True):
+            if not type_of(leaf).is_float:
+                got = (
+                    f"the {type(original).__name__} {original!r}"
+                    if isinstance(original, (bool, int))
+                    else f"dtype {type_of(leaf).dtype}"
+                )
+                remedy = (
+                    f"write {float(original)!r}"
+                    if isinstance(original, int)
+                    else "convert it with .astype(float)"
+                )
+                raise DtypeError(
+                    f"{what}: argument {position}{path} is to be differentiated in and must be "
+                    f"a float, got {got}; {remedy}, or choose other arguments with argnums."
+                )
+    _, structure = tree.flatten(chosen)
+    return [leaf for leaves, _ in parts for leaf in leaves], structure
+
+
+def _check_scalar(
+    what: str, structure: tree.Structure, types: Sequence[ArrayType], has_aux: bool
+) -> None:
+    value = structure.children[0] if has_aux else structure
+    if value.kind is not None:
+        hint = (
+            "a return statement may be missing"
+            if value.num_leaves == 0
+            else "sum what it returns, or use cr.jacobian or cr.vjp"
+            if has_aux
+            else "to return more than the value, use has_aux=True"
+        )
+        raise ShapeError(
+            f"{what}: the function must return one float without axes, got {value}; {hint}."
+        )
+    type = types[0]
+    if type.shape != ():
+        raise ShapeError(
+            f"{what}: the function must return one float without axes, got shape {type.shape}; "
+            "sum or average it, or use cr.jacobian for the derivative of every element."
+        )
+    if not type.is_float:
+        raise DtypeError(
+            f"{what}: the function must return a float, got {type.dtype}, which has no "
+            "derivative; it may come from a comparison, argmax or a conversion to integers."
+        )
