@@ -83,3 +83,14 @@ def test_quiet_leaves_the_result(capsys):
 def test_long_lines_are_not_wrapped(capsys):
     Report(quiet=False, no_color=True).result("word " * 40)
     assert capsys.readouterr().out == "word " * 40 + "\n"
+
+
+@pytest.mark.parametrize(
+    ("loss", "shown"), [(0.25, "0.2500"), (1e200, "1e+200"), (1.23456e-7, "1.235e-07"), (0.0, "0")]
+)
+def test_losses_of_any_size_are_readable(loss, shown, capsys):
+    report = Report(quiet=False, no_color=True)
+    report.start_progress(1)
+    report.epoch(1, 1, loss)
+    report.end_progress()
+    assert capsys.readouterr().out == f"  epoch 1/1  loss {shown}\n"

@@ -27,7 +27,7 @@ def make(kind: str) -> Any:
     else:
         f.def_vjp(
             lambda x, y: (plain(x, y), (x, y)),
-            lambda kept, ct: (3 * 2 * kept[0] * kept[1] * ct, 3 * kept[0] ** 2 * ct),
+            lambda kept, ct: (3 * 2 * kept[0] * kept[1] * ct, np.sum(3 * kept[0] ** 2 * ct)),
         )
     return f
 
@@ -136,6 +136,18 @@ def test_numbers_as_tangents_take_the_dtype_of_the_result() -> None:
     out, tangent = cr.jvp(f, (np.float32(2.0),), (np.float32(1.0),))
     assert (out, tangent) == (1.0, 0.0)
     assert tangent.dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_python_numbers_do_not_widen_an_array(kind: str, dtype: Any) -> None:
+    f = make(kind)
+    x = np.array([1.0, 2.0], dtype)
+    assert cr.compile(f)(x, 5.0).dtype == f(x, 5.0).dtype == dtype
+    dx, dy = cr.grad(lambda a, b: np.sum(f(a, b)), argnums=(0, 1))(x, 5.0)
+    np.testing.assert_array_equal(dx, np.array([30.0, 60.0], dtype), strict=True)
+    assert dy == 15.0
+    assert dy.dtype == np.float64
 
 
 def test_without_a_trace_it_is_the_function() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dis
+import opcode
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +18,7 @@ from chainrule._errors import (
     UnknownIntegerError,
     UnsupportedError,
 )
+from chainrule.frontend import tracer
 
 TABLE = np.arange(10.0)
 ROWS = np.arange(20.0).reshape(2, 10)
@@ -374,6 +378,20 @@ def test_an_array_outside_can_be_indexed_as_the_message_says() -> None:
 def test_arguments_that_are_not_traced_index_as_ever() -> None:
     assert cr.grad(lambda x, i: TABLE[i] * x)(1.0, 3) == 3.0
     assert cr.grad(lambda x, i: np.sum(TABLE[i] * x))(1.0, np.array([1, 2])) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("operators", "expected"), [((), None), ((("NB_ADD", "+"), ("NB_SUBSCR", "[]")), "subscript")]
+)
+def test_subscripts_that_are_binary_operators(
+    monkeypatch: pytest.MonkeyPatch, operators: Any, expected: Any
+) -> None:
+    """From Python 3.14 on they are; here such an instruction is put together by hand."""
+    code = types.SimpleNamespace(co_code=bytes([dis.opmap["BINARY_OP"], 1]))
+    frame = types.SimpleNamespace(f_code=code, f_lasti=0)
+    monkeypatch.setattr(tracer, "user_frame", lambda: frame)
+    monkeypatch.setattr(opcode, "_nb_ops", operators, raising=False)
+    assert tracer._instruction() == expected
 
 
 def test_nothing_was_written_into_the_array() -> None:

@@ -138,6 +138,17 @@ def test_scattered_products_with_zeros(x):
     assert_allclose(cr.hessian(f)(x), pairs)
 
 
+def test_the_extremum_of_what_is_not_a_number_has_no_derivative():
+    x = np.array([1.0, np.nan, 2.0])
+    for f in (np.max, np.min):
+        assert np.isnan(gradient(f, x)).all()
+
+
+def test_the_corner_of_a_norm_has_no_curvature():
+    assert_array_equal(cr.hessian(lambda x: np.hypot(x[0], x[1]))(np.zeros(2)), np.zeros((2, 2)))
+    assert_array_equal(cr.hessian(np.linalg.norm)(np.zeros(2)), np.zeros((2, 2)))
+
+
 def test_scattered_extrema_share_ties():
     x = np.array([1.0, 4.0])
     updates = np.array([4.0, 4.0, 0.0])

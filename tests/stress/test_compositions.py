@@ -413,6 +413,78 @@ def test_gradient_descent_inside_a_differentiated_scan():
          [-10 * 0.8**4 * np.sum(V), -10 * 0.6**4 * np.sum(V)])  # fmt: skip
 
 
+# Loops whose carry, results or constants are unusual, as functions of one array.
+ODD_LOOPS = {
+    "the carry starts as a constant of the loop": lambda x: cr.scan(
+        lambda c, r: (c * x + r, c * x), x, np.arange(3.0)
+    ),
+    "what it runs over is a constant too": lambda x: cr.scan(
+        lambda c, r: (c * np.sum(x) + r, c), 0.3, x
+    ),
+    "one part of the carry is not used": lambda x: cr.scan(
+        lambda c, r: ((c[0], c[1] * r), None), (x, 1.0), x
+    ),
+    "parts change places": lambda x: cr.scan(
+        lambda c, r: ((c[1], c[0]), c[0] * r), (np.sin(x), x * x), x
+    ),
+    "parts start to move one after another": lambda x: cr.scan(
+        lambda c, _: ((x, c[0], c[1]), c[2]), (np.zeros(3), np.zeros(3), np.ones(3)), None, length=5
+    ),
+    "the carry is overwritten by a constant": lambda x: cr.scan(
+        lambda c, r: (np.ones(3), c * x), x, x
+    ),
+    "integers and booleans are carried along": lambda x: cr.scan(
+        lambda c, r: ((c[0] + 1, c[1] | (r > 0), c[2] * r + c[0]), c[2] * c[1]), (0, False, 0.5), x
+    ),
+    "rows are put out as they are": lambda x: cr.scan(lambda c, r: (c, (r, c, r)), 0.0, x),
+    "there are no steps": lambda x: cr.scan(
+        lambda c, r: (c * r, c), x, np.zeros((0, 3)), checkpoint=2
+    ),
+    "an equation is solved in every step": lambda x: cr.scan(
+        lambda c, r: (
+            np.linalg.solve(cr.jacobian(lambda z: z**3 + np.roll(z, 1))(c) + 3 * np.eye(3), c),
+            c,
+        ),
+        x,
+        x,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD_LOOPS)
+def test_odd_loops(name):
+    f = ODD_LOOPS[name]
+    check_grads(f, (V,))
+    total = lambda x: sum(np.sum(out * 1.0) for out in cr.tree.leaves(f(x)))  # noqa: E731
+    batch = np.stack([V, 0.5 * V])
+    expected = np.stack([cr.grad(total)(row) for row in batch])
+    same(cr.vmap(cr.grad(total))(batch), expected)
+    same(cr.compile(cr.vmap(cr.grad(total)))(batch), expected)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: cr.cond(x[0] > 0.0, np.sin, np.cos, x),
+        lambda x: cr.scan(lambda c, r: (c + r, c * r), 0.0, x)[1],
+        lambda x: cr.checkpoint(np.sort)(x),
+        lambda x: x[np.array([0, -1, 0])] / np.max(x),
+        lambda x: np.linalg.solve(np.outer(x, x) + np.eye(3), x),
+    ],
+)
+def test_batches_of_no_samples(f):
+    nothing = np.zeros((0, 3))
+    assert cr.vmap(f)(nothing).shape == (0, 3)
+    assert cr.vmap(cr.jacobian(f))(nothing).shape == (0, 3, 3)
+    assert cr.compile(cr.vmap(f))(nothing).shape == (0, 3)
+
+
+def test_an_error_while_tracing_leaves_nothing_behind():
+    with pytest.raises(ZeroDivisionError):
+        cr.grad(lambda x: x * cr.vmap(lambda y: y / (1 // 0))(X).sum())(1.0)
+    same(cr.grad(np.sin)(0.0), 1.0)
+
+
 # -- derivatives of one's own --------------------------------------------------------------------
 
 

@@ -85,7 +85,7 @@ class Report:
         if self._progress is not None:
             self._progress.update(self._bar, completed=number, loss=loss)
         elif number in self._milestones:
-            self.note(f"  epoch {number:>{len(str(n_epochs))}}/{n_epochs}  loss {loss:.4f}")
+            self.note(f"  epoch {number:>{len(str(n_epochs))}}/{n_epochs}  loss {_loss_text(loss)}")
 
     def end_progress(self) -> None:
         """Remove the bar, if there is one."""
@@ -97,6 +97,11 @@ class Report:
 def _milestones(n_epochs: int) -> set[int]:
     """Return the epochs that get a line: the first and about ten more up to the last."""
     return {1, *np.linspace(0, n_epochs, _PROGRESS_LINES + 1).round().astype(int)[1:].tolist()}
+
+
+def _loss_text(loss: float) -> str:
+    """Return a loss with four decimals, or four digits where decimals would say nothing."""
+    return f"{loss:.4f}" if 1e-3 <= loss < 1e5 else f"{loss:.4g}"
 
 
 def confusion_lines(

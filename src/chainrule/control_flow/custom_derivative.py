@@ -321,9 +321,10 @@ class custom_derivative:  # noqa: N801 - used as a decorator
             raise InvalidArgumentError(
                 f"{what}: no derivative was given; use def_jvp or def_vjp before differentiating."
             )
-        traced = trace_function(self._f, leaves, structure, what, with_values=True)
+        weak = [is_weak(leaf) for leaf in tree.leaves(args)]
+        traced = trace_function(self._f, leaves, structure, what, with_values=True, weak=weak)
         skip = len(traced.lifted)
-        rules = self._flat_rules(what, structure, traced.structure, traced.graph, skip)
+        rules = self._flat_rules(what, structure, traced.structure, traced.graph, skip, weak)
         results = custom_op(*traced.lifted, *leaves, graph=traced.graph, rules=rules)
         return tree.unflatten(traced.structure, list(results))
 
@@ -334,6 +335,7 @@ class custom_derivative:  # noqa: N801 - used as a decorator
         out_structure: tree.Structure,
         graph: Graph,
         skip: int,
+        weak: Sequence[bool],
     ) -> _Rules:
         in_types = graph.input_types[skip:]
 
@@ -347,12 +349,8 @@ class custom_derivative:  # noqa: N801 - used as a decorator
         def checked(value: Any, name: str) -> list[Any]:
             found, found_structure = as_leaves(value, f"{what}: {name}")
             if found_structure == out_structure:
-                found = [
-                    leaf.astype(type.dtype) if is_weak(original) and type.is_float else leaf
-                    for leaf, original, type in zip(
-                        found, tree.leaves(value), graph.output_types, strict=True
-                    )
-                ]
+                numbers = [is_weak(leaf) for leaf in tree.leaves(value)]
+                found = _in_dtypes(found, numbers, graph.output_types)
             check_same(
                 what,
                 "the function's result",
@@ -368,8 +366,8 @@ class custom_derivative:  # noqa: N801 - used as a decorator
             assert self._jvp is not None
             with users_code():
                 pair = self._jvp(
-                    tree.unflatten(structure, primals[skip:]),
-                    tree.unflatten(structure, tangents[skip:]),
+                    tree.unflatten(structure, _as_numbers(primals[skip:], weak)),
+                    tree.unflatten(structure, _as_numbers(tangents[skip:], weak)),
                 )
             if not (isinstance(pair, tuple) and len(pair) == 2):
                 raise InvalidArgumentError(
@@ -381,24 +379,26 @@ class custom_derivative:  # noqa: N801 - used as a decorator
         def forward(primals: Sequence[Any]) -> Any:
             assert self._vjp is not None
             with users_code():
-                pair = self._vjp[0](*tree.unflatten(structure, primals[skip:]))
+                pair = self._vjp[0](*tree.unflatten(structure, _as_numbers(primals[skip:], weak)))
             if not (isinstance(pair, tuple) and len(pair) == 2):
                 raise InvalidArgumentError(
                     f"{what}: the first rule given to def_vjp must return a pair "
                     f"(out, residuals), got {shown(pair)}."
                 )
             residuals, residual_structure = as_leaves(pair[1], f"{what}: residuals")
-            residual_structures.append(residual_structure)
+            numbers = [is_weak(leaf) for leaf in tree.leaves(pair[1])]
+            kept.append((residual_structure, numbers))
             return checked(pair[0], "the rule's result"), residuals
 
-        residual_structures: list[tree.Structure] = []
+        kept: list[tuple[tree.Structure, list[bool]]] = []
         zeros = [zeros_of(type) for type in in_types]
 
         def pullback(residuals: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
             assert self._vjp is not None
+            residual_structure, numbers = kept[-1]
             with users_code():
                 result = self._vjp[1](
-                    tree.unflatten(residual_structures[-1], list(residuals)),
+                    tree.unflatten(residual_structure, _as_numbers(residuals, numbers)),
                     tree.unflatten(out_structure, list(cotangents)),
                 )
             if isinstance(result, tuple) and len(result) == len(structure.children):
@@ -409,6 +409,12 @@ class custom_derivative:  # noqa: N801 - used as a decorator
                     ]
                 )
             found, found_structure = as_leaves(result, f"{what}: what the pullback returned")
+            if found_structure == structure:
+                converted = [
+                    given or is_weak(leaf)
+                    for given, leaf in zip(weak, tree.leaves(result), strict=True)
+                ]
+                found = _in_dtypes(found, converted, in_types)
             check_same(
                 what,
                 "the arguments",
@@ -422,6 +428,28 @@ class custom_derivative:  # noqa: N801 - used as a decorator
         if self._jvp is not None:
             return _Rules(what, jvp=jvp)
         return _Rules(what, forward=forward, pullback=pullback)
+
+
+def _as_numbers(values: Sequence[Any], flags: Sequence[bool]) -> list[Any]:
+    """Return values as the Python numbers that the flagged ones stand for, traced or not."""
+    return [
+        value
+        if not flag
+        else Tracer(value.owner, value.variable, weak=True)
+        if isinstance(value, Tracer)
+        else value.item()
+        for value, flag in zip(values, flags, strict=True)
+    ]
+
+
+def _in_dtypes(
+    leaves: Sequence[Any], flags: Sequence[bool], types: Sequence[ArrayType]
+) -> list[Any]:
+    """Return the flagged leaves in the float dtypes that are wanted."""
+    return [
+        leaf.astype(type.dtype) if flag and type.is_float and leaf.dtype != type.dtype else leaf
+        for leaf, flag, type in zip(leaves, flags, types, strict=True)
+    ]
 
 
 def stop_gradient(x: Any) -> Any:

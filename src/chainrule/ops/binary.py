@@ -139,14 +139,14 @@ arctan2 = register(
         ),
     )
 )
-# x / z and y / z, and 0 where both are 0.
+# x / z and y / z, and 0 where both are 0, also in the second derivative.
 hypot = register(
     Binary(
         "hypot",
         np.hypot,
         (
-            lambda x, y, z: x / np.where(z == 0, 1.0, z),
-            lambda x, y, z: y / np.where(z == 0, 1.0, z),
+            lambda x, y, z: x / np.where(z == 0, np.inf, z),
+            lambda x, y, z: y / np.where(z == 0, np.inf, z),
         ),
     )
 )

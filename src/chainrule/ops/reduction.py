@@ -82,7 +82,9 @@ class _Extremum(_Reduction):
     ) -> Any:
         x = primals[0]
         chosen = (x == expand(out, x.shape, axes)).astype(x.dtype)
-        return (tangents[0] * chosen).sum(axis=axes) / chosen.sum(axis=axes)
+        count = chosen.sum(axis=axes)
+        # Nothing equals an extremum that is not a number, and neither is its derivative one.
+        return (tangents[0] * chosen).sum(axis=axes) / np.where(count == 0, np.nan, count)
 
 
 class _Product(_Reduction):

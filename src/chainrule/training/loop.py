@@ -180,7 +180,10 @@ def fit(
     except KeyboardInterrupt:
         stopped, why = "interrupted", f"interrupted after {len(rows)} of {epochs} epochs"
 
-    message = f"{why[0].upper()}{why[1:]}; {_kept(best, validation is not None)}."
+    kept = _kept(best, validation is not None)
+    if stopped == "diverged" and rows:
+        kept = f"the last finite weights are those of epoch {len(rows)}, and {kept}"
+    message = f"{why[0].upper()}{why[1:]}; {kept}."
     if stopped == "diverged":
         message = f"{message} {_REMEDY}"
     return FitResult(

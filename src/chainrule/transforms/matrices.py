@@ -12,13 +12,8 @@ from chainrule._errors import DtypeError, InvalidArgumentError
 from chainrule.ir import ArrayType, type_of
 from chainrule.transforms.batch import batch_graph
 from chainrule.transforms.forward import jvp
-from chainrule.transforms.reverse import (
-    LinearMap,
-    differentiable_leaves,
-    grad,
-    linearize_graph,
-    numbers_to_differentiate_in,
-)
+from chainrule.transforms.gradient import differentiable_leaves, grad, numbers_to_differentiate_in
+from chainrule.transforms.reverse import LinearMap, linearize_graph
 from chainrule.transforms.tracing import (
     check_callable,
     graph_of,
