@@ -129,6 +129,7 @@ def test_streams_of_split_keys_are_uncorrelated() -> None:
         (lambda key, n: random.truncated_normal(key, -1, 2, n), stats.truncnorm(-1, 2)),
         (lambda key, n: random.truncated_normal(key, 4, 9, n), stats.truncnorm(4, 9)),
         (lambda key, n: random.truncated_normal(key, -9, -4, n), stats.truncnorm(-9, -4)),
+        (lambda key, n: random.truncated_normal(key, 40, 41, n), stats.truncnorm(40, 41)),
         (lambda key, n: random.exponential(key, n), stats.expon),
         (lambda key, n: random.gumbel(key, n), stats.gumbel_r),
         (lambda key, n: random.laplace(key, n), stats.laplace),
@@ -268,6 +269,12 @@ def test_derivatives_pass_through_the_bounds() -> None:
     shifted = cr.grad(lambda m, s: np.sum(m + s * random.normal(KEY, 3)), argnums=(0, 1))
     mean, spread = shifted(0.0, 1.0)
     assert (mean, spread) == (3.0, pytest.approx(random.normal(KEY, 3).sum()))
+
+
+def test_derivatives_pass_through_one_bound() -> None:
+    u = random.uniform(KEY)
+    assert cr.grad(lambda low: random.uniform(KEY, (), low, 3.0))(1.0) == pytest.approx(1 - u)
+    assert cr.grad(lambda high: random.uniform(KEY, (), 1.0, high))(3.0) == pytest.approx(u)
 
 
 def test_bernoulli_takes_its_shape_from_the_probabilities() -> None:

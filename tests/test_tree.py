@@ -175,8 +175,9 @@ def test_unhashable_static_fields_are_refused() -> None:
 
 
 def test_static_fields_of_equal_values_and_other_types_differ() -> None:
-    structures = [tree.structure(Layer(1.0, name=name)) for name in (1, 1.0, True)]  # type: ignore[arg-type]
-    assert len(set(structures)) == 3
+    names = (1, 1.0, True, (1,), (1.0,), ((1,),), ((True,),), 0.0, -0.0)
+    structures = [tree.structure(Layer(1.0, name=name)) for name in names]  # type: ignore[arg-type]
+    assert len(set(structures)) == len(names)
 
 
 def test_wrong_number_of_leaves_is_refused() -> None:

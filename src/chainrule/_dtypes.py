@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule._errors import DtypeError
+from chainrule._errors import ArgumentTypeError, DtypeError
 
 WEAK_DTYPES: dict[type, np.dtype[Any]] = {
     bool: np.dtype(np.bool_),
@@ -46,9 +46,14 @@ def check_supported(dtype: np.dtype[Any], what: str) -> None:
     )
 
 
-def is_float(dtype: np.dtype[Any]) -> bool:
-    """Tell whether values of this dtype can carry a derivative."""
-    return dtype.kind == "f"
+def check_plain(array: np.ndarray[Any, Any], what: str) -> None:
+    """Raise `ArgumentTypeError` for a subclass of ndarray, which may compute by other rules."""
+    if type(array) not in (np.ndarray, np.memmap):
+        raise ArgumentTypeError(
+            f"{what}: expected a plain NumPy array, got the subclass {type(array).__name__}, which "
+            "may compute by other rules; convert it, with np.asarray or, if it is masked, with "
+            ".filled(value)."
+        )
 
 
 def promotion_key(dtype: np.dtype[Any], weak: bool) -> Any:

@@ -195,9 +195,18 @@ def _flatten_into(node: Any, out: list[Any]) -> Structure:
         return _NONE
     children = tuple([_flatten_into(getattr(node, name), out) for name in kind.children])
     static = tuple([getattr(node, name) for name in kind.static])
-    # With their types, since 1, 1.0 and True are equal but do not mean the same.
-    types = tuple([type(value) for value in static])
-    return _structure(cls, (kind.children, kind.static, static, types), children)
+    marks = tuple([exactly(value) for value in static])
+    return _structure(cls, (kind.children, kind.static, static, marks), children)
+
+
+def exactly(value: Any) -> Any:
+    """Return what two settings have in common only if they mean the same.
+
+    1, 1.0 and True are equal and do not; neither do 0.0 and -0.0, alone or in tuples.
+    """
+    if isinstance(value, tuple):
+        return type(value), tuple([exactly(item) for item in value])
+    return type(value), value.hex() if isinstance(value, float) else value
 
 
 def _build(node: Structure, source: Iterator[Any]) -> Any:

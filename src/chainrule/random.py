@@ -1,7 +1,9 @@
 """Random numbers as functions of a key.
 
 A key is an array of two 64-bit words. Every function here returns the same numbers for the same
-key, compiled or not, batched or not; use every key once, and `split` to get more::
+key, compiled or not, batched or not. (What is computed from the bits by a logarithm or a cosine,
+as normal numbers are, may differ in the last digit between engines.) Use every key once, and
+`split` to get more::
 
     key = cr.random.key(0)
     weights_key, noise_key = cr.random.split(key)
@@ -193,14 +195,21 @@ def uniform(
     key : ndarray of shape (2,)
     shape : int or sequence of int, default ()
     low, high : float or array, default 0 and 1
-        Broadcast to ``shape``; may be traced, and then derivatives pass through them. Rounding may
-        give ``high`` itself where the interval is not [0, 1).
+        Broadcast to ``shape``; may be traced, and then derivatives pass through them, and rounding
+        may give ``high`` itself.
     dtype : dtype, default float64
         float16, float32 or float64. All multiples of the spacing at 1/2 are equally likely.
 
     Returns
     -------
     ndarray of ``shape`` and ``dtype``
+
+    Raises
+    ------
+    ShapeError
+        If a bound does not broadcast to ``shape``.
+    InvalidArgumentError
+        If a known ``low`` is greater than ``high``, or their difference is not finite in ``dtype``.
 
     Examples
     --------
@@ -221,21 +230,21 @@ def uniform(
                 f"random.uniform: {name} must broadcast to the shape {shape} of the result, got "
                 f"shape {np.shape(end)}."
             )
-    if (
-        not isinstance(low, Tracer)
-        and not isinstance(high, Tracer)
-        and not np.all(np.less_equal(low, high))
-    ):
+    known = not isinstance(low, Tracer) and not isinstance(high, Tracer)
+    if known and not np.all(np.less_equal(low, high)):
         raise InvalidArgumentError(
             f"random.uniform: low must not be greater than high, got {low} and {high}."
         )
     low, high = _as_dtype(low, found), _as_dtype(high, found)
-    span = high - low
+    with np.errstate(over="ignore", invalid="ignore"):
+        span = high - low
+    if known and not np.all(np.isfinite(span)):
+        raise InvalidArgumentError(
+            f"random.uniform: high - low must be finite in {found}, got {low} and {high}."
+        )
+    values = low + unit * span
     # Rounding can reach the upper end; the interval is open there.
-    below = high if isinstance(high, Tracer) else np.nextafter(high, low)
-    return (
-        np.minimum(low + unit * span, below) if not isinstance(high, Tracer) else low + unit * span
-    )
+    return np.minimum(values, np.nextafter(high, low)) if known else values
 
 
 def _is_number(x: Any, value: float) -> bool:
@@ -307,7 +316,8 @@ def truncated_normal(
 
     Notes
     -----
-    By inversion of the distribution function; computed when called, so arguments are not traced.
+    By inversion of the distribution function, in logarithms, which reach as far into the tails as
+    the numbers do; computed when called, so arguments are not traced.
     """
     if not low < high:
         raise InvalidArgumentError(
@@ -323,9 +333,10 @@ def truncated_normal(
     # On the side where the tail is thin, where probabilities keep their digits.
     flip = low > 0
     a, b = (-high, -low) if flip else (low, high)
-    start, stop = special.ndtr(a), special.ndtr(b)
+    start, stop = special.log_ndtr(a), special.log_ndtr(b)
     unit = _open_unit("truncated_normal", key, shape, np.float64)
-    values = np.clip(special.ndtri(start + unit * (stop - start)), a, b)
+    ratio = np.exp(start - stop)
+    values = np.clip(special.ndtri_exp(stop + np.log(ratio + unit * (1.0 - ratio))), a, b)
     return (-values if flip else values).astype(found)
 
 
@@ -382,6 +393,10 @@ def integers(key: Any, low: int, high: int, shape: Shape = ()) -> Any:
     if not 0 < high - low <= 2**53:
         raise InvalidArgumentError(
             f"random.integers: expected low < high, at most 2**53 apart, got {low} and {high}."
+        )
+    if low < -(2**63) or high > 2**63:
+        raise InvalidArgumentError(
+            f"random.integers: the numbers must fit int64, got {low} and {high}."
         )
     offset = np.floor(uniform(key, shape) * float(high - low)).astype(np.int64)
     return low + np.minimum(offset, high - low - 1)

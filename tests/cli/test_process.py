@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 COMMAND = [sys.executable, "-m", "chainrule.cli"]
 
 
@@ -16,16 +18,19 @@ def test_script_is_installed():
     assert result.stdout.startswith("chainrule ")
 
 
-def test_ctrl_c_during_training():
+@pytest.mark.parametrize("engine", ["native", "interpreter"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+def test_an_interrupted_run_keeps_its_best_weights(number, engine):
     with subprocess.Popen(
         [*COMMAND, "train", "digits", "--epochs", "1000000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "CHAINRULE_ENGINE": engine},
     ) as process:
         for line in process.stdout:
             if line.startswith("  epoch "):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
                 break
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -110,6 +110,12 @@ def test_static_arguments() -> None:
 def test_static_values_that_are_equal_and_of_other_types() -> None:
     f = cr.compile(lambda x, kind: x + len(type(kind).__name__), static_argnums=1)
     assert [f(0.0, kind) for kind in (1, True, 1.0)] == [3.0, 4.0, 5.0]
+    in_tuple = cr.compile(lambda x, power: x ** power[0], static_argnums=1)
+    found = [in_tuple(np.array([2]), (power,)).dtype for power in (3, 3.0)]
+    assert found == [np.int64, np.float64]
+    over = cr.compile(lambda x, y: x / y, static_argnums=1)
+    with np.errstate(divide="ignore"):
+        assert [over(1.0, zero) for zero in (0.0, -0.0)] == [np.inf, -np.inf]
 
 
 def test_static_first_argument_and_keywords() -> None:

@@ -80,6 +80,12 @@ def test_zero_is_not_dropped_from_a_sum():
     assert not np.signbit(result[0])
 
 
+def test_minus_zero_is_not_dropped_from_a_difference():
+    graph = simplify(cr.trace(lambda x: x - -0.0, np.ones(1)))
+    (result,) = evaluate(graph, [np.array([-0.0])])
+    assert not np.signbit(result[0])
+
+
 def test_constants_are_folded():
     graph = cr.trace(lambda x: x * np.exp(cr.asarray(np.array([0.0, 1.0]))), np.ones(2))
     folded = fold_constants(graph)

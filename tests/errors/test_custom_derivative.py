@@ -54,6 +54,22 @@ def closing_over(y: Any) -> Any:
             id="no_pair",
         ),
         pytest.param(
+            lambda: cr.grad(relu(lambda p, t: (p[0], np.where(p[0] > 0, 1.0, 0.0))))(1.0),
+            InvalidArgumentError,
+            "custom_derivative(<lambda>): the tangent that the rule given to def_jvp returns must "
+            "be linear in the tangents it is given, got one that does not depend on them; multiply "
+            "the derivative by the tangent, or return zeros if there is none.",
+            id="derivative_not_multiplied_by_the_tangent",
+        ),
+        pytest.param(
+            lambda: cr.compile(cr.grad(relu(lambda p, t: (p[0], 2.0 * p[0]))))(1.0),
+            InvalidArgumentError,
+            "custom_derivative(<lambda>): the tangent that the rule given to def_jvp returns must "
+            "be linear in the tangents it is given, got one that does not depend on them; multiply "
+            "the derivative by the tangent, or return zeros if there is none.",
+            id="the_same_compiled",
+        ),
+        pytest.param(
             lambda: cr.grad(relu(lambda p, t: (p[0], np.ones(3))))(1.0),
             ShapeError,
             "custom_derivative(<lambda>): the rule's tangent must have the type of the function's "
@@ -193,6 +209,13 @@ def test_messages(
     f: Callable[[], Any], kind: type[cr.ChainruleError], expected: str, message: Any
 ) -> None:
     assert message(kind, f) == expected
+
+
+def test_a_rule_may_return_zeros() -> None:
+    floor = cr.custom_derivative(np.floor)
+    floor.def_jvp(lambda primals, tangents: (np.floor(primals[0]), np.zeros_like(primals[0])))
+    for gradient in (cr.grad(floor), cr.compile(cr.grad(floor)), cr.grad(cr.compile(floor))):
+        assert gradient(1.5) == 0.0
 
 
 def test_the_place_of_a_rule_that_is_not_linear_is_in_the_rule() -> None:

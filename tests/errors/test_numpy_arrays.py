@@ -13,6 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule._errors import (
+    ArgumentTypeError,
     ConcretizationError,
     MutationError,
     UnknownIntegerError,
@@ -399,3 +400,37 @@ def test_nothing_was_written_into_the_array() -> None:
     with pytest.raises(MutationError):
         cr.grad(lambda x: np.sum(np.add(x, 1.0, out=array)))(np.ones(3))
     np.testing.assert_array_equal(array, 0.0)
+
+
+MASKED = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+MATRIX = np.eye(2).view(np.matrix)
+
+
+@pytest.mark.parametrize(
+    ("f", "expected"),
+    [
+        (lambda: cr.grad(lambda x: np.sum(x**2))(MASKED), "grad(<lambda>): argument 0: {}"),
+        (lambda: cr.compile(lambda x: x @ x)(MATRIX), "compile(<lambda>): argument 0: {}"),
+        (lambda: cr.grad(lambda x: np.sum(x * MASKED))(np.ones(3)), "multiply: {}"),
+        (lambda: cr.grad(lambda x: np.sum(MATRIX * x))(np.ones((2, 2))), "multiply: {}"),
+        (lambda: cr.compile(lambda i: cr.asarray(MASKED)[i])(1), "cr.asarray: {}"),
+    ],
+    ids=["argument", "compiled", "closed_over", "on_the_left", "asarray"],
+)
+def test_arrays_that_compute_by_other_rules(
+    f: Callable[[], Any], expected: str, message: Any
+) -> None:
+    found = message(ArgumentTypeError, f)
+    kind = "matrix" if "matrix" in found else "MaskedArray"
+    assert found == expected.format(
+        f"expected a plain NumPy array, got the subclass {kind}, which may compute by other rules; "
+        "convert it, with np.asarray or, if it is masked, with .filled(value)."
+    )
+
+
+def test_arrays_mapped_from_a_file(tmp_path: Any) -> None:
+    mapped = np.memmap(tmp_path / "x", np.float64, "w+", shape=3)
+    mapped[:] = [1.0, 2.0, 3.0]
+    gradient = cr.grad(lambda x: np.sum(x * mapped * x))(mapped)
+    assert type(gradient) is np.ndarray
+    np.testing.assert_array_equal(gradient, [2.0, 8.0, 18.0])

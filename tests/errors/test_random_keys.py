@@ -151,6 +151,19 @@ KEY = cr.random.key(0)
             id="reversed_interval",
         ),
         pytest.param(
+            lambda: cr.random.uniform(KEY, 3, low=-1e308, high=1e308),
+            InvalidArgumentError,
+            "random.uniform: high - low must be finite in float64, got -1e+308 and 1e+308.",
+            id="infinite_interval",
+        ),
+        pytest.param(
+            lambda: cr.random.integers(KEY, 2**63, 2**63 + 2),
+            InvalidArgumentError,
+            "random.integers: the numbers must fit int64, got 9223372036854775808 and "
+            "9223372036854775810.",
+            id="integers_beyond_int64",
+        ),
+        pytest.param(
             lambda: cr.random.uniform(KEY, (), low=np.zeros(2)),
             ShapeError,
             "random.uniform: low must broadcast to the shape () of the result, got shape (2,).",

@@ -66,3 +66,10 @@ def test_refused_ufunc(name: str) -> None:
         NotImplementedError, match=rf"^np\.{name} is not supported on traced arrays"
     ):
         cr.vmap(ufunc)(*[x] * ufunc.nin)
+
+
+def test_the_remainder_of_a_negative_zero_is_one() -> None:
+    x = np.array([-0.0, 0.0, -4.0, 4.0])
+    got = cr.compile(np.fmod)(x, 2.0)
+    np.testing.assert_array_equal(got, np.zeros(4))
+    np.testing.assert_array_equal(np.signbit(got), np.signbit(np.fmod(x, 2.0)))

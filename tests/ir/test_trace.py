@@ -101,6 +101,29 @@ def test_work_that_does_not_depend_on_the_inner_input_stays_outside() -> None:
     assert op_names(next(graph.subgraphs())) == ["multiply", "add"]
 
 
+def test_constants_are_what_they_were_when_they_were_used() -> None:
+    buffer, repeated = np.zeros(2), np.broadcast_to(3.0, (2,))
+
+    def f(x: Any) -> Any:
+        first = x * buffer
+        again = x + buffer
+        buffer[:] = -0.0  # equal, and still another array
+        return first, again, x * buffer, x * repeated
+
+    graph = cr.trace(f, np.ones(2))
+    buffer[:] = 5.0
+    first, again, other, number = [equation.inputs[1] for equation in graph.equations]
+    assert isinstance(first, Literal)
+    assert again is first  # one copy of an array that has not changed
+    assert isinstance(other, Literal)
+    assert isinstance(number, Literal)
+    np.testing.assert_array_equal(first.value, [0.0, 0.0])
+    assert not np.signbit(first.value).any()
+    assert np.signbit(other.value).all()
+    np.testing.assert_array_equal(number.value, [3.0, 3.0])
+    assert number.value.strides == (0,)  # of a number repeated, only the number
+
+
 def test_a_branch_keeps_its_work_to_itself() -> None:
     def f(x: Any) -> Any:
         return cr.cond(x > 0, lambda: np.log(x), lambda: 0.0 * x)
@@ -150,6 +173,23 @@ def test_traces_of_other_threads_do_not_meet() -> None:
         thread.join()
     assert found == [None, 1.0]
     assert current_trace() is None
+
+
+def test_a_thread_inside_of_a_traced_function() -> None:
+    def elsewhere(f: Any, x: Any) -> Any:
+        found: list[Any] = []
+        thread = threading.Thread(target=lambda: found.append(f(x)))
+        thread.start()
+        thread.join()
+        return found[0]
+
+    def f(x: Any) -> Any:
+        # d/dy (x y²) = 2 x y, here 2 x²; written in both orders.
+        return elsewhere(cr.grad(lambda y: x * y * y), x) + elsewhere(
+            cr.grad(lambda y: y * y * x), x
+        )
+
+    assert cr.grad(f)(3.0) == 24.0
 
 
 def test_a_trace_is_closed_when_the_function_fails() -> None:

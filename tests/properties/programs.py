@@ -169,12 +169,12 @@ CONTROL = (
     "branch(np.sum(x) > 0.1, lambda a: np.sin(a), lambda a: a * np.tanh(a), x * 1.0)",
     "branch(np.mean(y) > 0, lambda a: a + np.mean(y), lambda a: a - np.sin(np.mean(y)), x * 1.0)",
     "loop(lambda c, r: (branch(np.sum(r) > 0, np.sin, np.cos, c), c), 0.3, x)[1]",
-    "loop_back(lambda c, r: (np.tanh(c + np.mean(r)), c * r + np.mean(y)), 0.5, x)[1]",
+    "loop_back(lambda c, r: (np.tanh(c + np.mean(r)), c * r + np.mean(y)), np.float64(0.5), x)[1]",
     "loop_saving(lambda c, r: (np.sin(c) + np.mean(r), c * r), np.sum(x) * 0.1, x)[1]",
     "loop(lambda c, r: (loop(lambda d, s: (np.cos(d + np.sum(s)) + c, d), c, x)[0], r), 0.2, x)[1]",
     "loop(lambda c, r: ((c[1], 0.5 * c[0] + np.sum(r)), c[0]), (0.1, np.float64(0)), x)[1]",
     "again(lambda a: np.sin(a) * np.mean(y))(x * 1.0)",
-    "loop(again(lambda c, r: (np.sin(c + np.sum(r)), c * np.mean(y))), 0.5, x)[1]",
+    "loop(again(lambda c, r: (np.sin(c + np.sum(r)), c * np.mean(y))), np.float64(0.5), x)[1]",
     "loop(lambda c, r: (c + 1, np.sum(r) * c), 1, x)[1]",
 )
 # The branches above jump where these are zero.

@@ -1,13 +1,11 @@
 """Generated programs mean the same however they are run, and have the right derivatives."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.properties.programs import programs
 
 import chainrule as cr
-from chainrule.compiler import ENGINES
 from chainrule.ir import typecheck
 from chainrule.testing import check_grads
 
@@ -25,11 +23,10 @@ def assert_same(got, expected):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @settings(max_examples=200)
 @given(programs())
-def test_compiled_equals_plain_numpy(engine, program):
-    compiled = cr.compile(program.traced, engine=engine)
+def test_compiled_equals_plain_numpy(program):
+    compiled = cr.compile(program.traced, engine="interpreter")
     assert_same(compiled(*program.args), program.plain(*program.args))
     others = program.other_args(1)
     with np.errstate(all="ignore"):

@@ -53,6 +53,26 @@ def test_a_derivative_does_not_change_with_the_arrays_it_was_taken_at() -> None:
     np.testing.assert_array_equal(derivative(np.ones(2)), [3.0, 12.0])
 
 
+def test_a_derivative_does_not_change_with_the_arrays_closed_over() -> None:
+    matrix, x = np.array([[1.0, 2.0], [3.0, 4.0]]), np.ones(2)
+    _, pullback = cr.vjp(lambda v: matrix @ v, x)
+    _, derivative = cr.linearize(lambda v: matrix @ v, x)
+    matrix[:] = 0.0
+    np.testing.assert_array_equal(pullback(np.ones(2))[0], [4.0, 6.0])
+    np.testing.assert_array_equal(derivative(np.ones(2)), [3.0, 7.0])
+
+
+def test_a_derivative_does_not_change_with_the_result() -> None:
+    # The derivative of exp is exp itself, which is the result and what the derivative keeps.
+    x = np.array([0.0, 1.0])
+    out, pullback = cr.vjp(np.exp, x)
+    other, derivative = cr.linearize(np.exp, x)
+    out -= np.array([1.0, 2.0])
+    other[:] = 0.0
+    np.testing.assert_array_equal(pullback(np.ones(2))[0], np.exp(x))
+    np.testing.assert_array_equal(derivative(np.ones(2)), np.exp(x))
+
+
 def test_linearize_is_linear_and_agrees_with_jvp() -> None:
     x = np.array([0.3, -1.2])
     u, v = np.array([1.0, 2.0]), np.array([-0.5, 0.25])

@@ -215,6 +215,35 @@ def test_arguments_are_not_changed() -> None:
     np.testing.assert_array_equal(x, [3.0, 1.0, 2.0])
 
 
+def sum_of_squares_by_buffer(x: Any) -> Any:
+    """Return the sum of (i x_i)², picking the elements by a vector that is used again."""
+    pick, total = np.zeros(3), 0.0
+    for i in range(3):
+        pick[:] = 0.0
+        pick[i] = i
+        total = total + (x @ pick) ** 2
+    return total
+
+
+@pytest.mark.parametrize("transform", [lambda f: f, cr.compile])
+def test_arrays_may_be_used_again_for_something_else(transform: Any) -> None:
+    f, x = transform(sum_of_squares_by_buffer), np.ones(3)
+    np.testing.assert_array_equal(cr.grad(f)(x), [0.0, 2.0, 8.0])
+    np.testing.assert_array_equal(cr.jvp(f, (x,), (x,)), (5.0, 10.0))
+    np.testing.assert_array_equal(cr.vmap(f)(np.stack([x, 2.0 * x])), [5.0, 20.0])
+    np.testing.assert_array_equal(np.diag(cr.hessian(f)(x)), [0.0, 2.0, 8.0])
+
+
+def test_positions_may_be_used_again_for_something_else() -> None:
+    def f(x: Any) -> Any:
+        at = np.array([0, 1])
+        picked = x[at]
+        at[:] = 2
+        return np.sum(picked)
+
+    np.testing.assert_array_equal(cr.grad(f)(np.ones(3)), [1.0, 1.0, 0.0])
+
+
 def test_aux_is_returned_beside_the_gradient() -> None:
     def f(x: Any) -> Any:
         return x**2, {"x": x, "y": 3 * x}

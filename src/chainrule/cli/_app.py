@@ -6,6 +6,7 @@ down twice.
 """
 
 import math
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ def main() -> None:
     # A name that the terminal cannot show must not stop a training run.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    # Batch schedulers end a job this way; it deserves the same care as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 

@@ -12,14 +12,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from chainrule import _tree as tree
 from chainrule._errors import ArgumentTypeError, ChainruleError, InvalidArgumentError
 from chainrule.compiler.engine import engine_named
 from chainrule.compiler.passes import optimize
 from chainrule.frontend.tracer import Tracer
-from chainrule.ir import Atom, Equation, Graph, Literal, evaluate
+from chainrule.ir import Graph, evaluate
 from chainrule.transforms.tracing import (
     argument_numbers,
     as_arguments,
@@ -62,7 +60,8 @@ class CompiledFunction:
         self._f = f
         self._name = f"compile({name_of(f)})"
         self._static = tuple(static_argnums)
-        self._engine = engine_named(engine)
+        engine_named(engine)  # refuses a wrong name now; chosen for good when a graph is there
+        self._engine = engine
         self._cache: dict[Any, _Compiled] = {}
         self._lock = threading.RLock()
         self._latest: _Compiled | None = None
@@ -130,8 +129,7 @@ class CompiledFunction:
                     f"{shown(value)}; pass arrays and lists as other arguments, or a tuple for a "
                     "list."
                 )
-            # 1, 1.0 and True are equal but may be traced differently.
-            chosen.append((type(value), value))
+            chosen.append(tree.exactly(value))
         return tuple(chosen)
 
     def _traced(
@@ -164,9 +162,10 @@ class CompiledFunction:
                 # It closes over arrays traced by an enclosing transform; those differ from call
                 # to call, so there is nothing to keep.
                 return None
-            own = _with_own_constants(traced.graph)
-            graph = optimize(own)
-            compiled = _Compiled(own, graph, self._engine(graph), traced.structure)
+            graph = optimize(traced.graph)
+            compiled = _Compiled(
+                traced.graph, graph, engine_named(self._engine)(graph), traced.structure
+            )
             self._cache[key] = compiled
             return compiled
 
@@ -182,54 +181,6 @@ class CompiledFunction:
         return f"<compiled {name_of(self._f)}, {self.num_traces} signatures>"
 
 
-def _with_own_constants(graph: Graph) -> Graph:
-    """Return the graph with its array constants copied, those of nested graphs included.
-
-    What the function closes over is fixed when it is traced. Sharing memory with the user's
-    arrays would let a later change of those arrive, but only in part: what was computed from them
-    during tracing would not follow.
-    """
-    copies: dict[int, Literal] = {}
-
-    def own(atom: Atom) -> Atom:
-        if not isinstance(atom, Literal) or not isinstance(atom.value, np.ndarray):
-            return atom
-        if id(atom.value) not in copies:
-            copy = Literal(_copied(atom.value))
-            copy.value.setflags(write=False)
-            copies[id(atom.value)] = copy
-        return copies[id(atom.value)]
-
-    def own_param(value: Any) -> Any:
-        if isinstance(value, Graph):
-            return own_graph(value)
-        if isinstance(value, tuple) and any(isinstance(item, Graph) for item in value):
-            return tuple([own_param(item) for item in value])
-        return value
-
-    def own_graph(graph: Graph) -> Graph:
-        equations = [
-            Equation(
-                equation.op,
-                [own(atom) for atom in equation.inputs],
-                {name: own_param(value) for name, value in equation.params.items()},
-                equation.outputs,
-                equation.source,
-            )
-            for equation in graph.equations
-        ]
-        return Graph(graph.inputs, equations, [own(atom) for atom in graph.outputs])
-
-    return own_graph(graph)
-
-
-def _copied(array: Any) -> Any:
-    """Return a copy; of one number repeated, as cotangents of sums are, only that number's."""
-    if array.size and not any(array.strides):
-        return np.broadcast_to(array.flat[0], array.shape)
-    return np.array(array)
-
-
 def compile(
     f: Callable[..., Any], static_argnums: int | Sequence[int] = (), engine: str = "auto"
 ) -> CompiledFunction:
@@ -243,9 +194,12 @@ def compile(
     static_argnums : int or sequence of int, optional
         Arguments that steer the computation instead of being part of it: hashable values, for
         each of which the function is traced anew. ``if``, ``range`` and shapes may depend on them.
-    engine : {"auto", "interpreter"}, default "auto"
-        What runs the graph. "interpreter" calls NumPy op by op. "auto" takes the best engine
-        there is, or the one that the environment variable ``CHAINRULE_ENGINE`` names.
+    engine : {"auto", "native", "interpreter"}, default "auto"
+        What runs the graph. "native" makes machine code of it, which takes tenths of a second the
+        first time and is kept on disk (see `chainrule.compiler.native.cache`); its results differ
+        from NumPy's in the last digits. "interpreter" calls NumPy op by op. "auto" is the engine
+        that the environment variable ``CHAINRULE_ENGINE`` names, otherwise "native" if all ops of
+        the graph can be compiled and "interpreter" if not.
 
     Returns
     -------

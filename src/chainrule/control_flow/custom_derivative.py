@@ -244,6 +244,19 @@ custom_op = register(_Custom())
 pullback_op = register(_Pullback())
 
 
+def _can_be_linear(given: Sequence[Any], found: Sequence[Any]) -> bool:
+    """Tell, as far as traces show it, whether tangents depend on the given ones or are zero."""
+    owners = {direction.owner.number for direction in given if isinstance(direction, Tracer)}
+    known = [direction for direction in given if not isinstance(direction, Tracer)]
+    if len(owners) != 1 or any(np.any(direction) for direction in known):
+        return True
+    (number,) = owners
+    return all(
+        tangent.owner.number >= number if isinstance(tangent, Tracer) else not np.any(tangent)
+        for tangent in found
+    )
+
+
 class custom_derivative:  # noqa: N801 - used as a decorator
     r"""A function whose derivative is given instead of derived.
 
@@ -374,7 +387,14 @@ class custom_derivative:  # noqa: N801 - used as a decorator
                     f"{what}: the rule given to def_jvp must return a pair (out, out_tangent), "
                     f"got {shown(pair)}."
                 )
-            return checked(pair[0], "the rule's result"), checked(pair[1], "the rule's tangent")
+            found = checked(pair[1], "the rule's tangent")
+            if not _can_be_linear(tangents, found):
+                raise InvalidArgumentError(
+                    f"{what}: the tangent that the rule given to def_jvp returns must be linear in "
+                    "the tangents it is given, got one that does not depend on them; multiply the "
+                    "derivative by the tangent, or return zeros if there is none."
+                )
+            return checked(pair[0], "the rule's result"), found
 
         def forward(primals: Sequence[Any]) -> Any:
             assert self._vjp is not None

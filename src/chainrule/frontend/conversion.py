@@ -9,6 +9,7 @@ import numpy as np
 from chainrule import ops
 from chainrule._dtypes import (
     WEAK_DTYPES,
+    check_plain,
     check_supported,
     promotion_key,
     result_dtype,
@@ -29,6 +30,8 @@ def as_operand(x: Any, name: str) -> Any:
 
     Raises
     ------
+    ArgumentTypeError
+        If it is neither an array nor a number, or a masked array or a matrix.
     DtypeError
         If it is of a dtype that cannot be traced, such as complex or object.
     """
@@ -36,7 +39,10 @@ def as_operand(x: Any, name: str) -> Any:
         return x
     if isinstance(x, (list, tuple)) and _holds_tracers(x):
         return np.stack([as_array(item, name) for item in x])
-    if isinstance(x, (np.ndarray, np.generic)):
+    if isinstance(x, np.ndarray):
+        check_plain(x, name)
+        array: Any = x
+    elif isinstance(x, np.generic):
         array = x
     else:
         array = np.asarray(x)
@@ -156,6 +162,8 @@ def asarray(x: Any) -> Any:
     """
     if isinstance(x, Traced):
         return x
+    if isinstance(x, np.ndarray):
+        check_plain(x, "cr.asarray")
     array = np.asarray(x)
     trace = current_trace()
     if trace is None:

@@ -240,7 +240,7 @@ def fmod(x: Any, y: Any) -> Any:
     """Return the remainder of division, with the sign of x."""
     x, y = ufunc_operands(np.fmod, (x, y))
     positive_part = np.remainder(np.absolute(x), np.absolute(y))
-    return np.where(x < 0, -positive_part, positive_part)
+    return np.where(np.signbit(x), -positive_part, positive_part)
 
 
 @implements_ufunc("divmod")

@@ -4,7 +4,7 @@ A `Graph` is what a traced function becomes and what every transform takes and r
 data::
 
     graph(a: float64[3], b: float64[3]) -> float64[]
-      c: float64[3] = mul a b
+      c: float64[3] = multiply a b
       d: float64[] = reduce_sum[axes=(0,)] c
       return d
 

@@ -8,12 +8,17 @@ trace has not been given as its own input it can only see as a constant.
 
 A trace whose inputs have values can look at the value of anything it has recorded, which is what
 lets an uncompiled ``grad(f)`` run ``if x > 0:``. Values are computed when asked for, not before.
+
+A plain array that meets a traced one becomes a constant of the graph, and a copy is kept of it: the
+graph runs later, when the function may have used the same array for something else.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +72,11 @@ class Traced:
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.traces: list[Trace] = []
-        self.branch_depth = -1  # the innermost trace that records a branch of a `cond`
+        self.branch: Trace | None = None  # the innermost that records a branch of a `cond`
 
 
 _stack = _Stack()
+_numbers = itertools.count()
 
 
 def current_trace() -> Trace | None:
@@ -84,14 +90,15 @@ def recording_trace(args: Sequence[Any]) -> Trace | None:
     for arg in args:
         if isinstance(arg, Traced):
             trace = arg.owner
-            if found is None or trace.depth > found.depth:
+            if found is None or trace.number > found.number:
                 found = trace
             if not trace.is_open:
                 raise leaked(arg)
-    if found is not None and found.depth < _stack.branch_depth:
+    branch = _stack.branch
+    if found is not None and branch is not None and found.number < branch.number:
         # What a branch computes must stay in the branch, even if it could be hoisted: it may
         # be there precisely because it must not be computed otherwise.
-        return _stack.traces[_stack.branch_depth]
+        return branch
     return found
 
 
@@ -109,35 +116,45 @@ class Trace:
 
     Parameters
     ----------
-    depth : int
-        How many traces enclose this one.
     name : str
         What is being traced, for messages: ``grad(loss)``.
     abstract_reason : str
         Why values are not available, for messages; unused where they are.
+    shares_constants : bool
+        Whether plain arrays are kept as they are, since nothing will change them.
+
+    Attributes
+    ----------
+    number : int
+        Counts all traces in the order in which they are opened, so that of two which enclose one
+        another the inner has the larger; also if a thread has opened it.
     """
 
     tracer_type: type[Traced] = Traced
 
     __slots__ = (
+        "_constants",
         "_evaluated",
         "_lifted",
         "_values",
         "abstract_reason",
-        "depth",
         "equations",
         "inputs",
         "is_open",
         "name",
+        "number",
+        "shares_constants",
     )
 
-    def __init__(self, depth: int, name: str, abstract_reason: str) -> None:
-        self.depth = depth
+    def __init__(self, name: str, abstract_reason: str, shares_constants: bool = False) -> None:
+        self.number = next(_numbers)
         self.name = name
         self.abstract_reason = abstract_reason
         self.inputs: list[Var] = []
         self.equations: list[Equation] = []
         self.is_open = True
+        self.shares_constants = shares_constants
+        self._constants: dict[int, tuple[weakref.ref[Any], Literal]] = {}
         self._lifted: dict[Var, tuple[Traced, Var]] = {}
         self._values: dict[Var, Any] = {}
         self._evaluated = 0
@@ -155,7 +172,7 @@ class Trace:
     def atom(self, value: Any) -> Atom:
         """Return what stands for ``value`` in this trace's equations, lifting it if need be."""
         if not isinstance(value, Traced):
-            return Literal(value)
+            return self._constant(value)
         if value.owner is self:
             return value.variable
         if not value.owner.is_open:
@@ -165,6 +182,17 @@ class Trace:
             known = (value, Var(value.type))
             self._lifted[value.variable] = known
         return known[1]
+
+    def _constant(self, value: Any) -> Literal:
+        """Return a literal that stays what it is now; an array used again is copied once."""
+        if not isinstance(value, np.ndarray) or self.shares_constants or _is_fixed(value):
+            return Literal(value)
+        known = self._constants.get(id(value))
+        if known is not None and known[0]() is value and _same_bits(known[1].value, value):
+            return known[1]
+        literal = Literal(_fixed_copy(value))
+        self._constants[id(value)] = weakref.ref(value), literal
+        return literal
 
     def record(self, op: Op, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Append an equation and return the traced array (or tuple of them) it puts out."""
@@ -230,27 +258,54 @@ class Trace:
         self._values.update(zip(equation.outputs, results, strict=True))
 
 
+def _is_fixed(array: Any) -> bool:
+    """Tell whether neither an array nor any that it is a view of can be written to."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None
+
+
+def _fixed_copy(array: Any) -> Any:
+    """Return a read-only copy; of one number repeated, as cotangents of sums are, only its one."""
+    if array.size and not any(array.strides):
+        return np.broadcast_to(array.flat[0], array.shape)
+    copy = np.array(array)
+    copy.setflags(write=False)
+    return copy
+
+
+def _same_bits(x: Any, y: Any) -> bool:
+    """Compare arrays of one dtype bit by bit, so that 0.0 is not -0.0 and nan is nan."""
+    words = f"u{x.dtype.itemsize}"
+    return np.array_equal(x.view(words), y.view(words))
+
+
 @contextlib.contextmanager
 def new_trace(
-    name: str, abstract_reason: str = "it is being traced", is_branch: bool = False
+    name: str,
+    abstract_reason: str = "it is being traced",
+    is_branch: bool = False,
+    shares_constants: bool = False,
 ) -> Iterator[Trace]:
     """Open a trace inside those now open in this thread, and close it afterwards.
 
     Parameters
     ----------
-    name, abstract_reason : str
+    name, abstract_reason, shares_constants
         See `Trace`.
     is_branch : bool
         Whether to record also the ops whose arguments are all from enclosing traces.
     """
-    trace = Trace(len(_stack.traces), name, abstract_reason)
-    branch_before = _stack.branch_depth
+    trace = Trace(name, abstract_reason, shares_constants)
+    branch_before = _stack.branch
     _stack.traces.append(trace)
     if is_branch:
-        _stack.branch_depth = trace.depth
+        _stack.branch = trace
     try:
         yield trace
     finally:
         trace.is_open = False
-        _stack.branch_depth = branch_before
+        _stack.branch = branch_before
         _stack.traces.pop()

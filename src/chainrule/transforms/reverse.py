@@ -108,7 +108,8 @@ def linearize_graph(
     outputs : list
     linear : LinearMap
     """
-    with new_trace(name) as trace:
+    # The constants of this trace are values computed here.
+    with new_trace(name, shares_constants=True) as trace:
         tangents = [
             trace.new_input(var.type) if moves else None
             for var, moves in zip(graph.inputs, moving, strict=True)
@@ -226,6 +227,8 @@ def _linearize_function(
         [*[False] * len(traced.lifted), *_moving(leaves)],
         what,
     )
+    # Among the values that the derivative keeps may be the results themselves.
+    outputs = [np.array(out) if isinstance(out, np.ndarray) else out for out in outputs]
     # The map is about the leaves alone: lifted values are constants here.
     skip = len(traced.lifted)
     linear = linear._replace(

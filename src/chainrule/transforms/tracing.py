@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import _tree as tree
-from chainrule._dtypes import WEAK_DTYPES, check_supported, is_supported
+from chainrule._dtypes import WEAK_DTYPES, check_plain, check_supported, is_supported
 from chainrule._errors import (
     ArgumentTypeError,
     ChainruleError,
@@ -59,7 +59,8 @@ def as_leaf(leaf: Any, what: str) -> Any:
     Raises
     ------
     ArgumentTypeError
-        If it is neither an array nor a number; ``what`` says which leaf it is.
+        If it is neither an array nor a number, or a masked array or a matrix; ``what`` says which
+        leaf it is.
     DtypeError
         If it is an array of a dtype that cannot be traced.
     """
@@ -76,7 +77,11 @@ def as_leaf(leaf: Any, what: str) -> Any:
             raise InvalidArgumentError(
                 f"{what}: expected an integer of at most 64 bits, got {leaf}; write it as a float."
             ) from None
-    if isinstance(leaf, (np.ndarray, np.generic)):
+    if isinstance(leaf, np.ndarray):
+        check_plain(leaf, what)
+        check_supported(leaf.dtype, what)
+        return np.asarray(leaf)
+    if isinstance(leaf, np.generic):
         check_supported(leaf.dtype, what)
         return leaf
     if isinstance(leaf, complex):
@@ -273,8 +278,7 @@ def trace_function(
         out_leaves, out_structure = as_leaves(result, f"{name}: what the function returned")
         result_structure.append(out_structure)
         result_weak.extend(is_weak(leaf) for leaf in tree.leaves(result))
-        # A constant is copied, so that no result is an array of the user's.
-        return [np.array(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in out_leaves]
+        return out_leaves
 
     graph, lifted = graph_of(
         flat,

@@ -1,9 +1,9 @@
 """Algebraic simplification: a table of patterns and what to write instead.
 
 A pattern is a tuple of an op's name and one pattern per input: a string stands for any value, a
-number for a constant all of whose elements are that number, ``("like", name)`` for a constant that
-is repeated. A replacement is written the same way. A rewrite is made only if it keeps the result's
-type, so a pattern need not say which shapes it is good for.
+number for a constant all of whose elements are that number. A replacement is written the same way.
+A rewrite is made only if it keeps the result's type, so a pattern need not say which shapes it is
+good for.
 
 Every rewrite here gives the same bits. ``x + 0`` is not among them (-0 + 0 is 0), nor is ``x * 0``
 (infinities), nor anything that changes the order of a sum.
@@ -11,6 +11,7 @@ Every rewrite here gives the same bits. ``x + 0`` is not among them (-0 + 0 is 0
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -105,7 +106,7 @@ def _matches(builder: Builder, pattern: Pattern, equation: Equation, bound: Any)
             if bound.setdefault(part, atom) is not atom:
                 return False
         elif isinstance(part, float):
-            if _uniform_value(atom) != part:
+            if not _is_uniformly(atom, part):
                 return False
         else:
             definition = builder.definitions.get(atom) if isinstance(atom, Var) else None
@@ -129,14 +130,12 @@ def _build(builder: Builder, pattern: Pattern, bound: dict[str, Atom], source: A
     return builder.emit(OPS[name], inputs, {}, source)
 
 
-def _uniform_value(atom: Atom) -> float | None:
-    """Return the number that a constant repeats, None for anything else."""
-    if not isinstance(atom, Literal) or atom.type.dtype.kind != "f" or not atom.type.size:
-        return None
-    value = np.asarray(atom.value)
-    if value.ndim and any(value.strides):
-        return None
-    return float(value.flat[0])
+def _is_uniformly(atom: Atom, number: float) -> bool:
+    """Tell whether an atom is a constant that repeats a number, with the number's sign."""
+    if not isinstance(atom, Literal) or atom.type.dtype.kind != "f" or not _is_repeated(atom):
+        return False
+    found = float(np.asarray(atom.value).flat[0])
+    return found == number and math.copysign(1.0, found) == math.copysign(1.0, number)
 
 
 # -- rewrites of layout, which look at parameters ------------------------------------------------
