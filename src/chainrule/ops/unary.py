@@ -64,9 +64,9 @@ arctanh = register(Unary("arctanh", np.arctanh, lambda x, y: 1.0 / ((1.0 - x) * 
 
 def _expit(x: Any) -> Any:
     # exp is only taken of what is not positive: nothing overflows, and small results keep their
-    # digits down to the denormals.
+    # digits down to the denormals. The numerator is 1 for x >= 0 and the decay below.
     decay = np.exp(-np.abs(x))
-    return np.where(x >= 0, decay.dtype.type(1), decay)[()] / (decay + 1)
+    return np.maximum(decay, np.sign(x)) / (decay + 1)
 
 
 # The logistic function: y (1 - y), where 1 - y is computed as y(-x) to keep its digits for large x.
