@@ -19,7 +19,7 @@ from chainrule._errors import (
     UnknownIntegerError,
     UnsupportedError,
 )
-from chainrule.frontend import tracer
+from chainrule.frontend.plain_arrays import subscript_at
 
 TABLE = np.arange(10.0)
 ROWS = np.arange(20.0).reshape(2, 10)
@@ -390,9 +390,8 @@ def test_subscripts_that_are_binary_operators(
     """From Python 3.14 on they are; here such an instruction is put together by hand."""
     code = types.SimpleNamespace(co_code=bytes([dis.opmap["BINARY_OP"], 1]))
     frame = types.SimpleNamespace(f_code=code, f_lasti=0)
-    monkeypatch.setattr(tracer, "user_frame", lambda: frame)
     monkeypatch.setattr(opcode, "_nb_ops", operators, raising=False)
-    assert tracer._instruction() == expected
+    assert subscript_at(frame) == expected
 
 
 def test_nothing_was_written_into_the_array() -> None:

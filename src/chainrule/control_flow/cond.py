@@ -16,9 +16,12 @@ from chainrule.control_flow.structure import (
     batched_graph,
     check_same,
     chosen,
+    chosen_tangents,
     closed,
+    either,
     fill,
     jvp_graph,
+    linearized_graph,
     split,
 )
 from chainrule.frontend.conversion import as_array, as_dtype
@@ -26,7 +29,7 @@ from chainrule.frontend.tracer import Tracer
 from chainrule.ir import ArrayType, Graph, Op, Var, evaluate, register, type_of
 from chainrule.ops.family import BOOL, is_linear
 from chainrule.transforms.forward import zeros_of
-from chainrule.transforms.reverse import linearize_graph, transpose_graph
+from chainrule.transforms.reverse import transpose_graph
 from chainrule.transforms.tracing import (
     TracedFunction,
     as_leaf,
@@ -72,8 +75,7 @@ class _Cond(Op):
         self, primals: Sequence[Any], tangents: Sequence[Any], *, branches: tuple[Graph, Graph]
     ) -> tuple[Any, Any]:
         moving = [t is not None for t in tangents[1:]]
-        flags = [jvp_graph(branch, moving)[1] for branch in branches]
-        out_moving = [a or b for a, b in zip(*flags, strict=True)]
+        out_moving = either(*[jvp_graph(branch, moving)[1] for branch in branches])
         both = tuple([jvp_graph(branch, moving, out_moving)[0] for branch in branches])
         results = self(*primals, *chosen(moving, tangents[1:]), branches=both)
         count = len(out_moving)
@@ -84,17 +86,9 @@ class _Cond(Op):
     ) -> tuple[Any, Any]:
         moving = [t is not None for t in tangents[1:]]
         types = branches[0].input_types
-        maps: list[Any] = []
-
-        def known_part(branch: Graph) -> Graph:
-            def known(*values: Any) -> list[Any]:
-                outs, linear = linearize_graph(branch, values, moving, "cond")
-                maps.append(linear)
-                return [*outs, *linear.residuals]
-
-            return closed(known, types, "cond")
-
-        known = [known_part(branch) for branch in branches]
+        known, maps = zip(
+            *[linearized_graph(branch, moving, "cond") for branch in branches], strict=True
+        )
         count = len(branches[0].outputs)
         residual_types = [list(graph.output_types[count:]) for graph in known]
 
@@ -114,7 +108,7 @@ class _Cond(Op):
         results = self(*primals, branches=tuple(padded))
         residuals = results[count:]
 
-        out_moving = [a or b for a, b in zip(*[m.moving_outputs for m in maps], strict=True)]
+        out_moving = either(*[linear.moving_outputs for linear in maps])
         sizes = [len(part) for part in residual_types]
         linear_branches = []
         for number, linear in enumerate(maps):
@@ -154,10 +148,7 @@ class _Cond(Op):
                 leaving = transpose_graph(
                     branch, fill(known, values), linear, fill(given, arriving)
                 )
-                return [
-                    zeros_of(type) if ct is None else ct
-                    for ct, type in zip(chosen(linear, leaving), chosen(linear, types), strict=True)
-                ]
+                return chosen_tangents(linear, leaving, types)
 
             return closed(
                 back, [*chosen(known, types), *chosen(given, branch.output_types)], "cond"
@@ -178,8 +169,7 @@ class _Cond(Op):
         condition, *operands = args
         flags = list(batched[1:])
         if not batched[0]:
-            natural = [batched_graph(branch, flags, size)[1] for branch in branches]
-            wanted = [a or b for a, b in zip(*natural, strict=True)]
+            wanted = either(*[batched_graph(branch, flags, size)[1] for branch in branches])
             both = [batched_graph(branch, flags, size, wanted)[0] for branch in branches]
             return self(condition, *operands, branches=tuple(both)), wanted
         if size == 0:

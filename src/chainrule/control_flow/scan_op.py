@@ -7,7 +7,6 @@ linear in the tangents; transposed, the second runs from the last step to the fi
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,16 +18,20 @@ from chainrule.control_flow.structure import (
     batch_size,
     batched_graph,
     chosen,
+    chosen_tangents,
     closed,
     fill,
     jvp_graph,
+    linearized_graph,
     split,
     spread,
+    stable_carry,
+    types_of,
 )
-from chainrule.ir import ArrayType, Graph, Op, Var, register, type_of
+from chainrule.ir import ArrayType, Graph, Op, register
 from chainrule.ops.family import is_linear
-from chainrule.transforms.forward import zeros_of
-from chainrule.transforms.reverse import linearize_graph, transpose_graph
+from chainrule.transforms.forward import instantiate, zeros_of
+from chainrule.transforms.reverse import LinearMap, transpose_graph
 
 
 class _Scan(Op):
@@ -90,175 +93,138 @@ class _Scan(Op):
 
     # -- derivatives -----------------------------------------------------------------------------
 
-    def _moving_carry(
-        self, moving: list[bool], num_constants: int, num_carry: int, step: Callable[..., Any]
-    ) -> tuple[list[bool], Any]:
-        """Find which parts of the carry move, given which inputs do; ``step`` tells one round.
-
-        A part moves if it does at the start or some step makes it move, so the set only grows.
-        """
-        while True:
-            result, out_moving = step(moving)
-            carry = moving[num_constants : num_constants + num_carry]
-            grown = [a or b for a, b in zip(carry, out_moving[:num_carry], strict=True)]
-            if grown == carry:
-                return moving, result
-            moving = moving[:num_constants] + grown + moving[num_constants + num_carry :]
-
     def jvp(
-        self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any
-    ) -> tuple[Any, Any]:
-        body = params["body"]
-        num_constants, num_carry = params["num_constants"], params["num_carry"]
-
-        def step(flags: list[bool]) -> tuple[Any, list[bool]]:
-            return None, jvp_graph(body, flags)[1]
-
-        start = [t is not None for t in tangents]
-        moving, _ = self._moving_carry(start, num_constants, num_carry, step)
-        _, natural = jvp_graph(body, moving)
-        out_moving = moving[num_constants : num_constants + num_carry] + natural[num_carry:]
-        both, _ = jvp_graph(body, moving, out_moving)
-        # jvp_graph takes all values, then all tangents; scan wants constants, carry, xs together.
-        kinds = split(range(len(body.inputs)), num_constants, num_carry)
-        count = len(body.inputs)
-        tangent_slot = dict(zip(chosen(moving, range(count)), itertools.count(count), strict=False))
-        order = [
-            slot
-            for kind in kinds
-            for slot in (*kind, *[tangent_slot[i] for i in kind if moving[i]])
-        ]
-        outs = len(body.outputs)
-        out_slot = dict(zip(chosen(out_moving, range(outs)), itertools.count(outs), strict=False))
-        out_kinds = split(range(outs), num_carry)
-        out_order = [
-            slot
-            for kind in out_kinds
-            for slot in (*kind, *[out_slot[i] for i in kind if out_moving[i]])
-        ]
-        merged = Graph(
-            [both.inputs[i] for i in order], both.equations, [both.outputs[i] for i in out_order]
-        )
-        filled = [
-            zeros_of(type_of(p)) if moves and t is None else t
-            for p, t, moves in zip(primals, tangents, moving, strict=True)
-        ]
-        values = [*primals, *chosen(moving, filled)]
-        results = self(
-            *[values[i] for i in order],
-            body=merged,
-            num_constants=num_constants + sum(moving[:num_constants]),
-            num_carry=num_carry + sum(moving[num_constants : num_constants + num_carry]),
-            length=params["length"],
-            reverse=params["reverse"],
-        )
-        unsorted = dict(zip(out_order, results, strict=True))
-        return (
-            tuple([unsorted[i] for i in range(outs)]),
-            [unsorted[out_slot[i]] if out_moving[i] else None for i in range(outs)],
-        )
-
-    def linearize(
         self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any
     ) -> tuple[Any, Any]:
         body: Graph = params["body"]
         num_constants, num_carry = params["num_constants"], params["num_carry"]
-        linear_of: dict[str, Any] = {}
-
-        def split_step(moving: list[bool]) -> tuple[Graph, list[bool]]:
-            def known(*values: Any) -> list[Any]:
-                outs, linear = linearize_graph(body, values, moving, "scan")
-                linear_of["map"] = linear
-                linear_of["residuals"] = [residual.variable for residual in linear.residuals]
-                return [*outs, *linear.residuals]
-
-            graph = closed(known, body.input_types, "scan")
-            return graph, list(linear_of["map"].moving_outputs)
-
-        start = [t is not None for t in tangents]
-        moving, known = self._moving_carry(start, num_constants, num_carry, split_step)
-        linear = linear_of["map"]
-
-        # Where each residual is to be had: constants and xs are at hand already, the rest is put
-        # out by the forward loop as one more y.
-        position = {var: number for number, var in enumerate(known.inputs)}
-        outs = len(body.outputs)
-        residuals = known.outputs[outs:]
-        # -1 for a residual that is no input, and so less than any input's number.
-        sources = [position.get(r, -1) if isinstance(r, Var) else -1 for r in residuals]
-        is_constant = [0 <= source < num_constants for source in sources]
-        is_x = [source >= num_constants + num_carry for source in sources]
-        stacked = [not (c or x) for c, x in zip(is_constant, is_x, strict=True)]
-        forward = Graph(
-            known.inputs, known.equations, [*known.outputs[:outs], *chosen(stacked, residuals)]
+        constants, start, xs = split([t is not None for t in tangents], num_constants, num_carry)
+        carry, _, outs = stable_carry(
+            start, lambda flags: jvp_graph(body, [*constants, *flags, *xs])
         )
-        results = self(*primals, **{**params, "body": forward})
-        saved = iter(results[outs:])
-        constant_residuals = [primals[source] for source in chosen(is_constant, sources)]
-        row_residuals = [
-            primals[source] if x else next(saved)
-            for source, c, x in zip(sources, is_constant, is_x, strict=True)
-            if not c
-        ]
+        moving = [*constants, *carry, *xs]
+        out_moving = [*carry, *outs[num_carry:]]
+        both, _ = jvp_graph(body, moving, out_moving)
 
-        # The loop in the tangents, its residuals sorted into constants and xs.
-        residual_types = [atom.type for atom in residuals]
-        is_row = [not c for c in is_constant]
-        moving_parts = split(moving, num_constants, num_carry)
-        type_parts = split(body.input_types, num_constants, num_carry)
-        tangent_types = [
-            chosen(flags, types) for flags, types in zip(moving_parts, type_parts, strict=True)
-        ]
-        carry_moving = moving_parts[1]
-        y_moving = list(linear.moving_outputs[num_carry:])
-
-        def linear_step(*values: Any) -> list[Any]:
-            constant_res, constant_t, carry_t, row_res, x_t = split(
-                values,
-                sum(is_constant),
-                len(tangent_types[0]),
-                len(tangent_types[1]),
-                sum(is_row),
+        def by_role(values: Sequence[Any]) -> list[Any]:
+            # jvp_graph has all values, then all tangents; the loop wants constants, then carry,
+            # then xs, each followed by their tangents.
+            constant, carried, x, constant_t, carried_t, x_t = split(
+                values, num_constants, num_carry, len(xs), sum(constants), sum(carry)
             )
-            by_kind = {True: iter(row_res), False: iter(constant_res)}
-            ordered = [next(by_kind[row]) for row in is_row]
-            outs_t = linear._replace(residuals=ordered).forward(
-                fill(moving, [*constant_t, *carry_t, *x_t])
-            )
-            return [
-                *chosen(carry_moving, outs_t[:num_carry]),
-                *chosen(y_moving, outs_t[num_carry:]),
-            ]
+            return [*constant, *constant_t, *carried, *carried_t, *x, *x_t]
 
-        linear_body = closed(
-            linear_step,
-            [
-                *chosen(is_constant, residual_types),
-                *tangent_types[0],
-                *tangent_types[1],
-                *chosen(is_row, residual_types),
-                *tangent_types[2],
-            ],
-            "scan",
-        )
-        filled = [
-            zeros_of(type_of(p)) if moves and t is None else t
-            for p, t, moves in zip(primals, tangents, moving, strict=True)
-        ]
-        tangent_parts = split(filled, num_constants, num_carry)
-        out_tangents = self(
-            *constant_residuals,
-            *chosen(moving_parts[0], tangent_parts[0]),
-            *chosen(carry_moving, tangent_parts[1]),
-            *row_residuals,
-            *chosen(moving_parts[2], tangent_parts[2]),
-            body=linear_body,
-            num_constants=sum(is_constant) + len(tangent_types[0]),
-            num_carry=len(tangent_types[1]),
+        final, ys, final_t, ys_t = split(both.outputs, num_carry, len(outs) - num_carry, sum(carry))
+        results = self(
+            *by_role([*primals, *chosen_tangents(moving, tangents, types_of(primals))]),
+            body=Graph(by_role(both.inputs), both.equations, [*final, *final_t, *ys, *ys_t]),
+            num_constants=num_constants + sum(constants),
+            num_carry=num_carry + sum(carry),
             length=params["length"],
             reverse=params["reverse"],
         )
-        return tuple(results[:outs]), fill([*carry_moving, *y_moving], out_tangents)
+        final, final_t, ys, ys_t = split(results, num_carry, sum(carry), len(ys))
+        return (*final, *ys), fill(out_moving, [*final_t, *ys_t])
+
+    def linearize(
+        self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any
+    ) -> tuple[Any, Any]:
+        constants, start, xs = split(
+            [t is not None for t in tangents], params["num_constants"], params["num_carry"]
+        )
+
+        def derive(carry: list[bool]) -> tuple[Any, Sequence[bool]]:
+            parts = linearized_graph(params["body"], [*constants, *carry, *xs], "scan")
+            return parts, parts[1].moving_outputs
+
+        carry, (known, linear), outs = stable_carry(start, derive)
+        results, residuals, is_row = self._forward_loop(primals, known, **params)
+        moving = [*constants, *carry, *xs]
+        out_tangents = self._linear_loop(
+            linear,
+            residuals,
+            is_row,
+            chosen_tangents(moving, tangents, types_of(primals)),
+            **params,
+        )
+        return tuple(results), fill([*carry, *outs[len(carry) :]], out_tangents)
+
+    def _forward_loop(
+        self, primals: Sequence[Any], known: Graph, **params: Any
+    ) -> tuple[list[Any], list[Any], list[bool]]:
+        """Run the loop on the values, and keep what its derivative needs of every step.
+
+        A residual that is a constant or an x of the loop is at hand already; each of the others
+        is put out as one more y.
+
+        Parameters
+        ----------
+        known : Graph
+            The body with its residuals as further outputs.
+
+        Returns
+        -------
+        results, residuals : list
+        is_row : list of bool
+            Residuals that differ from step to step, and have the steps as first axis.
+        """
+        sizes = params["num_constants"], params["num_carry"]
+        constants, _, xs = split(known.inputs, *sizes)
+        constant_values, _, x_values = split(primals, *sizes)
+        at_hand = dict(zip([*constants, *xs], [*constant_values, *x_values], strict=True))
+
+        outs, residuals = split(known.outputs, len(params["body"].outputs))
+        saved = [atom for atom in residuals if atom not in at_hand]
+        body = Graph(known.inputs, known.equations, [*outs, *saved])
+        results, stacked = split(self(*primals, **{**params, "body": body}), len(outs))
+        source = iter(stacked)
+        values = [at_hand[atom] if atom in at_hand else next(source) for atom in residuals]
+        fixed = set(constants)
+        return results, values, [atom not in fixed for atom in residuals]
+
+    def _linear_loop(
+        self,
+        linear: LinearMap,
+        residuals: Sequence[Any],
+        is_row: Sequence[bool],
+        tangents: Sequence[Any],
+        **params: Any,
+    ) -> Sequence[Any]:
+        """Run the loop on the tangents that move; return those of the results that move.
+
+        Its constants are the residuals that all steps share and the constants' tangents; its xs
+        are the other residuals and the xs' tangents.
+        """
+        num_constants, num_carry = params["num_constants"], params["num_carry"]
+        moving = linear.moving_inputs
+        is_constant = [not row for row in is_row]
+        constants, carry, _ = split(moving, num_constants, num_carry)
+        sizes = sum(constants), sum(carry)
+        out_moving = [*carry, *linear.moving_outputs[num_carry:]]
+
+        def step(*values: Any) -> list[Any]:
+            fixed, constant_t, carry_t, rows, x_t = split(
+                values, sum(is_constant), *sizes, sum(is_row)
+            )
+            sources = {True: iter(rows), False: iter(fixed)}
+            at_step = linear._replace(residuals=[next(sources[row]) for row in is_row])
+            return chosen(out_moving, at_step.forward(fill(moving, [*constant_t, *carry_t, *x_t])))
+
+        def arranged(of_residuals: Sequence[Any], of_tangents: Sequence[Any]) -> list[Any]:
+            constant_t, carry_t, x_t = split(of_tangents, *sizes)
+            fixed, rows = chosen(is_constant, of_residuals), chosen(is_row, of_residuals)
+            return [*fixed, *constant_t, *carry_t, *rows, *x_t]
+
+        residual_types = [var.type for var in linear.graph.inputs[: len(is_row)]]
+        types = arranged(residual_types, chosen(moving, linear.input_types))
+        return self(
+            *arranged(residuals, tangents),
+            body=closed(step, types, "scan"),
+            num_constants=sum(is_constant) + sizes[0],
+            num_carry=sizes[1],
+            length=params["length"],
+            reverse=params["reverse"],
+        )
 
     def transpose(
         self, cotangent: Sequence[Any], inputs: Sequence[Any], **params: Any
@@ -271,10 +237,6 @@ class _Scan(Op):
         linear_constants, linear_carry, linear_xs = split(linear, num_constants, num_carry)
         linear = [*linear_constants, *[True] * num_carry, *linear_xs]
         carry_types = list(body.output_types[:num_carry])
-        carry_cotangents = [
-            zeros_of(type) if ct is None else ct
-            for ct, type in zip(cotangent[:num_carry], carry_types, strict=True)
-        ]
         y_given = [ct is not None for ct in cotangent[num_carry:]]
         types = split(body.input_types, num_constants, num_carry)
         sum_types = chosen(linear_constants, types[0])
@@ -296,15 +258,11 @@ class _Scan(Op):
                 total if ct is None else total + ct
                 for total, ct in zip(sums, chosen(linear_constants, constant_ct), strict=True)
             ]
-            zeroed = [
-                zeros_of(type) if ct is None else ct
-                for ct, type in zip(
-                    [*new_carry, *chosen(linear_xs, x_ct)],
-                    [*carry_types, *chosen(linear_xs, types[2])],
-                    strict=True,
-                )
+            return [
+                *instantiate(new_carry, carry_types),
+                *new_sums,
+                *chosen_tangents(linear_xs, x_ct, types[2]),
             ]
-            return [*zeroed[:num_carry], *new_sums, *zeroed[num_carry:]]
 
         y_types = chosen(y_given, body.output_types[num_carry:])
         transposed = closed(
@@ -321,7 +279,7 @@ class _Scan(Op):
         values = split(inputs, num_constants, num_carry)
         results = self(
             *chosen(known_constants, values[0]),
-            *carry_cotangents,
+            *instantiate(cotangent[:num_carry], carry_types),
             *[zeros_of(type) for type in sum_types],
             *chosen(y_given, cotangent[num_carry:]),
             *chosen(known_xs, values[2]),
@@ -339,14 +297,12 @@ class _Scan(Op):
         body: Graph = params["body"]
         num_constants, num_carry = params["num_constants"], params["num_carry"]
         size = batch_size(args, batched)
-
-        def step(flags: list[bool]) -> tuple[Any, list[bool]]:
-            return None, batched_graph(body, flags, size)[1]
-
-        flags, _ = self._moving_carry(list(batched), num_constants, num_carry, step)
-        carry_flags = flags[num_constants : num_constants + num_carry]
-        _, natural = batched_graph(body, flags, size)
-        out_flags = carry_flags + natural[num_carry:]
+        constants, start, xs = split(batched, num_constants, num_carry)
+        carry, _, outs = stable_carry(
+            start, lambda flags: batched_graph(body, [*constants, *flags, *xs], size)
+        )
+        flags = [*constants, *carry, *xs]
+        out_flags = [*carry, *outs[num_carry:]]
         new_body, _ = batched_graph(body, flags, size, out_flags)
         values = []
         for number, (arg, was, now) in enumerate(zip(args, batched, flags, strict=True)):

@@ -12,6 +12,7 @@ from chainrule._tree import Structure, flatten, leaves_with_path, unflatten
 from chainrule.ir import ArrayType, Graph, type_of
 from chainrule.transforms.batch import batch_graph
 from chainrule.transforms.forward import instantiate, push_forward
+from chainrule.transforms.reverse import LinearMap, linearize_graph
 from chainrule.transforms.tracing import TracedFunction, as_leaves, graph_of, is_weak
 
 
@@ -39,6 +40,52 @@ def fill(flags: Sequence[bool], values: Sequence[Any]) -> list[Any]:
 def chosen(flags: Sequence[bool], values: Sequence[Any]) -> list[Any]:
     """Return the values whose flags are set."""
     return [value for value, flag in zip(values, flags, strict=True) if flag]
+
+
+def either(first: Sequence[bool], second: Sequence[bool]) -> list[bool]:
+    """Return the flags that are set in one or the other."""
+    return [a or b for a, b in zip(first, second, strict=True)]
+
+
+def chosen_tangents(
+    flags: Sequence[bool], tangents: Sequence[Any], types: Sequence[ArrayType]
+) -> list[Any]:
+    """Return the tangents (or cotangents) whose flags are set, with zeros for absent ones."""
+    return instantiate(chosen(flags, tangents), chosen(flags, types))
+
+
+def stable_carry(
+    start: Sequence[bool], derive: Callable[[list[bool]], tuple[Any, Sequence[bool]]]
+) -> tuple[list[bool], Any, list[bool]]:
+    """Find which parts of a loop's carry move (or are batched) in some step.
+
+    A part does if it does at the start or if a step makes it do so; the set only grows, and it is
+    complete when one more step adds nothing to it.
+
+    Parameters
+    ----------
+    start : sequence of bool
+        Parts that move before the first step.
+    derive : callable
+        Derives something from the loop's body for a carry that moves so; returns it and which of
+        the body's outputs, the carry first, move then.
+
+    Returns
+    -------
+    carry : list of bool
+        Parts that move.
+    derived : object
+        What ``derive`` made for this carry.
+    out_flags : list of bool
+        Outputs of the body that move with this carry.
+    """
+    carry = list(start)
+    while True:
+        derived, out_flags = derive(carry)
+        grown = either(carry, out_flags[: len(carry)])
+        if grown == carry:
+            return carry, derived, list(out_flags)
+        carry = grown
 
 
 def closed(f: Callable[..., Sequence[Any]], types: Sequence[ArrayType], name: str) -> Graph:
@@ -74,11 +121,31 @@ def jvp_graph(
         outs, tangents = push_forward(graph, values, directions)
         flags = [t is not None for t in tangents] if out_moving is None else list(out_moving)
         result.extend(flags)
-        wanted = instantiate(chosen(flags, tangents), chosen(flags, graph.output_types))
-        return [*outs, *wanted]
+        return [*outs, *chosen_tangents(flags, tangents, graph.output_types)]
 
     types = graph.input_types
     return closed(both, [*types, *chosen(moving, types)], "jvp"), result
+
+
+def linearized_graph(graph: Graph, moving: Sequence[bool], name: str) -> tuple[Graph, LinearMap]:
+    """Split a graph's derivative into what the values determine and what is linear.
+
+    Returns
+    -------
+    known : Graph
+        Inputs → outputs, residuals of the linear map.
+    linear : LinearMap
+        To be given the values of the residuals, which here are those of a trace that has ended.
+    """
+    maps: list[LinearMap] = []
+
+    def values(*args: Any) -> list[Any]:
+        outs, linear = linearize_graph(graph, args, moving, name)
+        maps.append(linear)
+        return [*outs, *linear.residuals]
+
+    known = closed(values, graph.input_types, name)
+    return known, maps[0]
 
 
 def batched_graph(
@@ -98,7 +165,7 @@ def batched_graph(
         wanted = flags if out_batched is None else list(out_batched)
         result.extend(wanted)
         return [
-            np.broadcast_to(out, (size, *np.shape(out))) if want and not has else out
+            spread(out, size) if want and not has else out
             for out, has, want in zip(outs, flags, wanted, strict=True)
         ]
 

@@ -14,18 +14,19 @@ from chainrule.control_flow.structure import (
     batch_size,
     batched_graph,
     chosen,
+    chosen_tangents,
     closed,
     fill,
     jvp_graph,
     settled,
     split,
     spread,
+    stable_carry,
     types_of,
 )
 from chainrule.ir import ArrayType, Graph, Op, evaluate, register
 from chainrule.ops.family import BOOL
 from chainrule.transforms.batch import batch_graph
-from chainrule.transforms.forward import zeros_of
 from chainrule.transforms.tracing import (
     TracedFunction,
     as_leaf,
@@ -92,13 +93,10 @@ class _While(Op):
         tested, used, carry = split(primals, condition_constants, body_constants)
         _, used_tangents, carry_tangents = split(tangents, condition_constants, body_constants)
         used_moving = [t is not None for t in used_tangents]
-        moving = [t is not None for t in carry_tangents]
-        while True:
-            _, out_moving = jvp_graph(body, [*used_moving, *moving])
-            grown = [a or b for a, b in zip(moving, out_moving, strict=True)]
-            if grown == moving:
-                break
-            moving = grown
+        moving, _, _ = stable_carry(
+            [t is not None for t in carry_tangents],
+            lambda flags: jvp_graph(body, [*used_moving, *flags]),
+        )
         both, _ = jvp_graph(body, [*used_moving, *moving], moving)
         # Inputs of `both`: constants, carry, their tangents. The loop wants constants first.
         constants, values, constant_t, carry_t = split(
@@ -111,16 +109,12 @@ class _While(Op):
             [*types_of(tested), *carry_types, *chosen(moving, carry_types)],
             "while_loop",
         )
-        filled = [
-            zeros_of(type) if moves and t is None else t
-            for t, type, moves in zip(carry_tangents, carry_types, moving, strict=True)
-        ]
         results = self(
             *tested,
             *used,
             *chosen(used_moving, used_tangents),
             *carry,
-            *chosen(moving, filled),
+            *chosen_tangents(moving, carry_tangents, carry_types),
             condition=test,
             body=step,
             condition_constants=condition_constants,
@@ -156,21 +150,17 @@ class _While(Op):
         body_constants: int,
     ) -> tuple[Any, Any]:
         size = batch_size(args, batched)
-        parts = split(batched, condition_constants, body_constants)
-        tested_flags, used_flags, flags = parts
-        while True:
-            _, out_flags = batched_graph(body, [*used_flags, *flags], size)
-            grown = [a or b for a, b in zip(flags, out_flags, strict=True)]
-            if grown == flags:
-                break
-            flags = grown
+        tested_flags, used_flags, start = split(batched, condition_constants, body_constants)
+        flags, _, _ = stable_carry(
+            start, lambda carry: batched_graph(body, [*used_flags, *carry], size)
+        )
         _, (each_decides,) = batched_graph(condition, [*tested_flags, *flags], size)
         if each_decides:
             flags = [True] * len(flags)
         tested, used, carry = split(args, condition_constants, body_constants)
         carry = [
             spread(value, size) if now and not was else value
-            for value, was, now in zip(carry, parts[2], flags, strict=True)
+            for value, was, now in zip(carry, start, flags, strict=True)
         ]
         if not each_decides:
             step, _ = batched_graph(body, [*used_flags, *flags], size, flags)

@@ -97,123 +97,6 @@ def _as_slice_limit(value: Any) -> Any:
     return value
 
 
-def _plan(shape: tuple[int, ...], index: Any) -> _Plan:
-    items = list(index) if isinstance(index, tuple) else [index]
-    consumed = 0
-    for item in items:
-        if item is None or item is Ellipsis:
-            continue
-        covered = _mask_shapes(item) if _is_array_index(item) else None
-        consumed += 1 if covered is None else len(covered)
-    if sum(item is Ellipsis for item in items) > 1:
-        raise IndexingError("x[index]: an index can hold one '...', got more.")
-    if consumed > len(shape):
-        raise IndexingError(
-            f"x[index]: too many indices: the array has shape {shape}, the index covers "
-            f"{consumed} axes."
-        )
-    if not any(item is Ellipsis for item in items):
-        items.append(Ellipsis)
-
-    limits: list[tuple[int, int, int]] = []
-    flips: list[int] = []
-    kept: list[int] = []
-    advanced: list[int] = []
-    arrays: list[Any] = []
-    slots: list[int] = []  # which of the written indices each array came from
-    slot = 0
-    axis = 0
-    integers: list[tuple[int, int, int]] = []
-    for item in items:
-        if item is None:
-            kept.append(1)
-        elif item is Ellipsis:
-            for _ in range(len(shape) - consumed):
-                limits.append((0, shape[axis], 1))
-                kept.append(shape[axis])
-                axis += 1
-        elif isinstance(item, slice):
-            extent = shape[axis]
-            bounds = slice(*map(_as_slice_limit, (item.start, item.stop, item.step)))
-            start, stop, step = bounds.indices(extent)
-            length = len(range(start, stop, step))
-            if step > 0:
-                limits.append((start, max(start, stop), step))
-            else:
-                last = start + (length - 1) * step
-                limits.append((last, start + 1, -step) if length else (0, 0, 1))
-                flips.append(axis)
-            kept.append(length)
-            axis += 1
-        elif _is_array_index(item):
-            covered = _mask_shapes(item)
-            if covered is not None:
-                if covered == ():
-                    # x[True] adds an axis of length 1, x[False] one of length 0.
-                    advanced.append(len(kept))
-                    kept.append(1)
-                    arrays.append(np.zeros(int(bool(item)), INT64))
-                    slots.append(slot)
-                    slot += 1
-                    continue
-                for offset, extent in enumerate(covered):
-                    if shape[axis + offset] != extent:
-                        raise IndexingError(
-                            f"x[mask]: axis {axis + offset} has length {shape[axis + offset]}, "
-                            f"the mask {extent}; they must be equal."
-                        )
-            for array in _expand_masks(item):
-                advanced.append(len(kept))
-                arrays.append(_checked(array, shape[axis], axis))
-                slots.append(slot)
-                limits.append((0, shape[axis], 1))
-                kept.append(shape[axis])
-                axis += 1
-        else:
-            try:
-                position = operator.index(item)
-            except TypeError:
-                raise ArgumentTypeError(
-                    "x[index]: expected integers, slices, '...', None or integer arrays, "
-                    f"got {type(item).__name__}."
-                ) from None
-            extent = shape[axis]
-            if not -extent <= position < extent:
-                raise IndexingError(
-                    f"x[index]: index {position} is out of range for axis {axis}, "
-                    f"which has length {extent}."
-                )
-            position %= extent
-            limits.append((position, position + 1, 1))
-            integers.append((len(kept), slot, position))
-            axis += 1
-        slot += 1
-
-    if arrays:
-        # Next to arrays NumPy counts an integer as one more array for where the result's axes
-        # stand; its own axis is gone already.
-        places = sorted(set(slots) | {written for _, written, _ in integers})
-        together = places == list(range(places[0], places[-1] + 1))
-        first = min([advanced[0], *[at for at, _, _ in integers]])
-        position_of_result = first if together else 0
-        common = broadcast_shapes("x[index]: index arrays", [np.shape(a) for a in arrays])
-        arrays = [_spread(a, common) for a in arrays]
-    else:
-        position_of_result = 0
-    return _Plan(
-        tuple(limits),
-        tuple(flips),
-        tuple(kept),
-        tuple(advanced),
-        tuple(arrays),
-        position_of_result,
-    )
-
-
-def _spread(array: Any, shape: tuple[int, ...]) -> Any:
-    return array if array.shape == shape else np.broadcast_to(array, shape)
-
-
 def _checked(array: Any, extent: int, axis: int) -> Any:
     """Refuse a concrete index out of range now, while the user's line is known."""
     if isinstance(array, Traced):
@@ -224,6 +107,163 @@ def _checked(array: Any, extent: int, axis: int) -> Any:
             f"x[index]: index {worst} is out of range for axis {axis}, which has length {extent}."
         )
     return array
+
+
+class _Pick(NamedTuple):
+    """An integer or an integer array, which picks from one axis."""
+
+    written: int  # which of the written indices it comes from
+    place: int  # how many axes of the plan's shape stand before it
+    array: Any  # None for an integer, whose axis is dropped
+
+
+class _Planner:
+    """The plan of an index on an array of one shape, growing by one written index at a time.
+
+    ``unnamed`` is the number of axes that ``...`` stands for.
+    """
+
+    def __init__(self, shape: tuple[int, ...], unnamed: int) -> None:
+        self.extents = shape
+        self.unnamed = unnamed
+        self.axis = 0  # the next index is for this axis
+        self.written = 0
+        self.limits: list[tuple[int, int, int]] = []
+        self.flips: list[int] = []
+        self.shape: list[int] = []
+        self.picks: list[_Pick] = []
+
+    def add(self, item: Any) -> None:
+        """Work in the next of the written indices."""
+        if item is None:
+            self.shape.append(1)
+        elif item is Ellipsis:
+            for _ in range(self.unnamed):
+                self._keep_axis()
+        elif isinstance(item, slice):
+            self._add_slice(item)
+        elif _is_array_index(item):
+            self._add_array(item)
+        else:
+            self._add_integer(item)
+        self.written += 1
+
+    def _keep_axis(self) -> None:
+        extent = self.extents[self.axis]
+        self.limits.append((0, extent, 1))
+        self.shape.append(extent)
+        self.axis += 1
+
+    def _pick(self, array: Any) -> None:
+        self.picks.append(_Pick(self.written, len(self.shape), array))
+
+    def _add_slice(self, item: slice) -> None:
+        bounds = slice(*map(_as_slice_limit, (item.start, item.stop, item.step)))
+        start, stop, step = bounds.indices(self.extents[self.axis])
+        length = len(range(start, stop, step))
+        if step > 0:
+            self.limits.append((start, max(start, stop), step))
+        else:
+            last = start + (length - 1) * step
+            self.limits.append((last, start + 1, -step) if length else (0, 0, 1))
+            self.flips.append(self.axis)
+        self.shape.append(length)
+        self.axis += 1
+
+    def _add_integer(self, item: Any) -> None:
+        try:
+            position = operator.index(item)
+        except TypeError:
+            raise ArgumentTypeError(
+                "x[index]: expected integers, slices, '...', None or integer arrays, "
+                f"got {type(item).__name__}."
+            ) from None
+        extent = self.extents[self.axis]
+        if not -extent <= position < extent:
+            raise IndexingError(
+                f"x[index]: index {position} is out of range for axis {self.axis}, "
+                f"which has length {extent}."
+            )
+        position %= extent
+        self.limits.append((position, position + 1, 1))
+        self._pick(None)
+        self.axis += 1
+
+    def _add_array(self, item: Any) -> None:
+        covered = _mask_shapes(item)
+        if covered == ():
+            # x[True] adds an axis of length 1, x[False] one of length 0.
+            self._pick(np.zeros(int(bool(item)), INT64))
+            self.shape.append(1)
+            return
+        for axis, extent in enumerate(covered or (), self.axis):
+            if self.extents[axis] != extent:
+                raise IndexingError(
+                    f"x[mask]: axis {axis} has length {self.extents[axis]}, "
+                    f"the mask {extent}; they must be equal."
+                )
+        for array in _expand_masks(item):
+            self._pick(_checked(array, self.extents[self.axis], self.axis))
+            self._keep_axis()
+
+    def plan(self) -> _Plan:
+        """Return the plan of the indices added."""
+        advanced = [pick for pick in self.picks if pick.array is not None]
+        arrays = _broadcast([pick.array for pick in advanced])
+        return _Plan(
+            limits=tuple(self.limits),
+            flips=tuple(self.flips),
+            shape=tuple(self.shape),
+            advanced=tuple([pick.place for pick in advanced]),
+            arrays=arrays,
+            position=_position_of_arrays(self.picks) if arrays else 0,
+        )
+
+
+def _position_of_arrays(picks: list[_Pick]) -> int:
+    """Return where the axes of the index arrays stand in the result, by NumPy's rule.
+
+    Arrays written next to each other leave their axes where the first of them stands, others in
+    front of all. Next to arrays NumPy counts an integer as one more array, although its own axis
+    is gone already.
+    """
+    written = sorted({pick.written for pick in picks})
+    together = written == list(range(written[0], written[-1] + 1))
+    return picks[0].place if together else 0
+
+
+def _broadcast(arrays: list[Any]) -> tuple[Any, ...]:
+    if not arrays:
+        return ()
+    shape = broadcast_shapes("x[index]: index arrays", [np.shape(a) for a in arrays])
+    return tuple([a if a.shape == shape else np.broadcast_to(a, shape) for a in arrays])
+
+
+def _axes_named(item: Any) -> int:
+    """Return how many axes of the array one written index is for."""
+    if item is None or item is Ellipsis:
+        return 0
+    covered = _mask_shapes(item) if _is_array_index(item) else None
+    return 1 if covered is None else len(covered)
+
+
+def _plan(shape: tuple[int, ...], index: Any) -> _Plan:
+    items = list(index) if isinstance(index, tuple) else [index]
+    named = sum([_axes_named(item) for item in items])
+    ellipses = sum([item is Ellipsis for item in items])
+    if ellipses > 1:
+        raise IndexingError("x[index]: an index can hold one '...', got more.")
+    if named > len(shape):
+        raise IndexingError(
+            f"x[index]: too many indices: the array has shape {shape}, the index covers "
+            f"{named} axes."
+        )
+    if not ellipses:
+        items.append(Ellipsis)
+    planner = _Planner(shape, unnamed=len(shape) - named)
+    for item in items:
+        planner.add(item)
+    return planner.plan()
 
 
 def _apply_basic(x: Any, plan: _Plan) -> Any:

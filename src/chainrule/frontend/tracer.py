@@ -8,8 +8,6 @@ instead.
 
 from __future__ import annotations
 
-import dis
-import opcode
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,10 +21,11 @@ from chainrule._errors import (
     MutationError,
     UnknownIntegerError,
 )
-from chainrule._source import scipy_function, user_frame
+from chainrule._source import user_frame
 from chainrule.frontend import dispatch
 from chainrule.frontend.conversion import as_dtype
 from chainrule.frontend.indexing import read
+from chainrule.frontend.plain_arrays import no_array, subscript_at, without_value
 from chainrule.ir import Trace, Traced, leaked
 
 
@@ -121,7 +120,7 @@ class Tracer(Traced):
         return dispatch.call_function(function, args, keywords)
 
     def __array__(self, *args: Any, **keywords: Any) -> Any:
-        raise _no_array(self)
+        raise no_array(self, subscript_at(user_frame()))
 
     # -- attributes ------------------------------------------------------------------------------
 
@@ -291,7 +290,7 @@ class Tracer(Traced):
                 "convert it with .astype(np.int64)."
             )
         if self.owner.value_of(self.variable) is None:
-            doing = _instruction()
+            doing = subscript_at(user_frame())
             raise UnknownIntegerError(
                 self._unknown(
                     "a Python integer is asked for (by range, a shape, a list)",
@@ -299,7 +298,7 @@ class Tracer(Traced):
                     "length, as in x[start + np.arange(length)]",
                 )
                 if doing is None
-                else _without_value(doing, self)
+                else without_value(doing, self)
             )
         return int(self.owner.value_of(self.variable))
 
@@ -309,8 +308,8 @@ class Tracer(Traced):
         return int(self._value("int(x) asks for it", "Use the traced integer as it is"))
 
     def __float__(self) -> float:
-        if _instruction() == "store":
-            raise ConcretizationError(_without_value("store", self))
+        if subscript_at(user_frame()) == "store":
+            raise ConcretizationError(without_value("store", self))
         raise self._lost(
             "float(x), or a function of Python's math module,",
             "NumPy's function (np.exp for math.exp), or the array as it is",
@@ -459,63 +458,3 @@ class Tracer(Traced):
 
 
 Trace.tracer_type = Tracer
-
-_STORE = (
-    "a NumPy array was to be changed by a traced array of type {type}, as in X[0] = traced or "
-    "X[traced] = value: it would lose track of where its numbers come from. Write "
-    "X = cr.at(X)[index].set(value), or build the array with np.stack or np.concatenate."
-)
-_SUBSCRIPT = (
-    "a NumPy array from outside the traced function was indexed by a traced array of type {type}, "
-    "as in X[i]: NumPy would need the value of the index. Write cr.asarray(X)[i], or pass X to the "
-    "function as an argument; for a slice, write cr.asarray(X)[i + np.arange(length)]."
-)
-_MASK = (
-    "a NumPy array from outside the traced function was indexed by a traced mask of type {type}, "
-    "as in X[mask]: NumPy would need the value of the mask. Write np.where(mask, X, other) or, "
-    "where the mask has a value (it has in a grad that is not compiled), cr.asarray(X)[mask]."
-)
-_CONVERSION = (
-    "a traced array of type {type} was to become a plain NumPy array, as np.array, np.asarray, "
-    "np.full and np.float64 make: it would lose track of where its numbers come from. Write "
-    "np.stack([x, y]) for np.array([x, y]), cr.asarray(x) for np.asarray(x), "
-    "np.broadcast_to(x, shape) for np.full(shape, x), x.astype(dtype) for dtype(x)."
-)
-
-
-def _no_array(tracer: Tracer) -> ChainruleError:
-    """Return the error for a conversion by NumPy, worded for what the user's line does."""
-    if not tracer.owner.is_open:
-        return leaked(tracer)
-    called = scipy_function()
-    if called is not None:
-        return dispatch.refusal(called)
-    return ConcretizationError(_without_value(_instruction(), tracer))
-
-
-def _without_value(doing: str | None, tracer: Tracer) -> str:
-    if doing == "subscript":
-        text = _MASK if tracer.dtype.kind == "b" else _SUBSCRIPT
-    else:
-        text = _STORE if doing == "store" else _CONVERSION
-    return text.format(type=tracer.type)
-
-
-def _instruction() -> str | None:
-    """Tell whether the user's code is at ``a[b]`` ("subscript") or ``a[b] = c`` ("store")."""
-    frame = user_frame()
-    if frame is None:
-        return None
-    code = frame.f_code.co_code
-    name = dis.opname[code[frame.f_lasti]]
-    if name in ("STORE_SUBSCR", "STORE_SLICE"):
-        return "store"
-    # From Python 3.14 on, one instruction serves all binary operators, a[b] among them.
-    if name == "BINARY_OP":
-        return "subscript" if _is_subscript_operator(code[frame.f_lasti + 1]) else None
-    return "subscript" if name in ("BINARY_SUBSCR", "BINARY_SLICE") else None
-
-
-def _is_subscript_operator(argument: int) -> bool:
-    operators = getattr(opcode, "_nb_ops", ())
-    return argument < len(operators) and operators[argument][0] == "NB_SUBSCR"

@@ -18,6 +18,8 @@ Shape = tuple[int, ...]
 class _Reshape(Structural):
     """The same elements in C order under another shape."""
 
+    name = "reshape"
+
     def infer(self, x: ArrayType, *, shape: Shape) -> ArrayType:
         if math.prod(shape) != x.size:
             raise ShapeError(
@@ -41,6 +43,8 @@ class _Reshape(Structural):
 class _Transpose(Structural):
     """Axes permuted: axis ``i`` of the result is axis ``axes[i]`` of the argument."""
 
+    name = "transpose"
+
     def infer(self, x: ArrayType, *, axes: Shape) -> ArrayType:
         return ArrayType(tuple([x.shape[axis] for axis in axes]), x.dtype)
 
@@ -58,6 +62,8 @@ class _Transpose(Structural):
 
 class _Broadcast(Structural):
     """Repeated along new axes and axes of length 1, as `numpy.broadcast_to`."""
+
+    name = "broadcast"
 
     def infer(self, x: ArrayType, *, shape: Shape) -> ArrayType:
         skip = len(shape) - x.ndim
@@ -85,6 +91,8 @@ class _Broadcast(Structural):
 
 class _Slice(Structural):
     """``x[start:stop:step, …]`` with one ``(start, stop, step)`` per axis, all steps positive."""
+
+    name = "slice"
 
     def infer(self, x: ArrayType, *, limits: tuple[tuple[int, int, int], ...]) -> ArrayType:
         if len(limits) != x.ndim:
@@ -128,6 +136,8 @@ class _Slice(Structural):
 
 class _Pad(Structural):
     """Zeros around and between: one ``(before, after, between)`` per axis."""
+
+    name = "pad"
 
     def infer(self, x: ArrayType, *, widths: tuple[tuple[int, int, int], ...]) -> ArrayType:
         shape = [
@@ -173,6 +183,8 @@ class _Pad(Structural):
 class _Flip(Structural):
     """Reversed along some axes."""
 
+    name = "flip"
+
     def infer(self, x: ArrayType, *, axes: Shape) -> ArrayType:
         return x
 
@@ -191,6 +203,7 @@ class _Flip(Structural):
 class _Concatenate(Structural):
     """Arrays joined along an axis; linear in all together."""
 
+    name = "concatenate"
     linear: tuple[int, ...] | str = "all"
 
     def infer(self, *types: ArrayType, axis: int) -> ArrayType:
@@ -242,15 +255,10 @@ class _Concatenate(Structural):
         return self(*spread, axis=axis + 1), True
 
 
-def _named(name: str, op: Structural) -> Any:
-    op.name = name
-    return register(op)
-
-
-reshape = _named("reshape", _Reshape())
-transpose = _named("transpose", _Transpose())
-broadcast = _named("broadcast", _Broadcast())
-slice_ = _named("slice", _Slice())
-pad = _named("pad", _Pad())
-flip = _named("flip", _Flip())
-concatenate = _named("concatenate", _Concatenate())
+reshape = register(_Reshape())
+transpose = register(_Transpose())
+broadcast = register(_Broadcast())
+slice_ = register(_Slice())
+pad = register(_Pad())
+flip = register(_Flip())
+concatenate = register(_Concatenate())
