@@ -4,13 +4,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PEERS ?= .venv-peers
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types bench clean
+.PHONY: help demo test lint format types bench bench-peers clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed ## Train a network on 1,797 handwritten digits
 	$(BIN)/chainrule train digits --hidden 50 --activation sigmoid --batch-size 100 --epochs 100
@@ -32,8 +33,11 @@ types: $(VENV)/.installed-dev ## Check the types
 bench: $(VENV)/.installed-dev ## Run the measurements in benchmarks/
 	$(BIN)/python -m benchmarks
 
+bench-peers: $(VENV)/.installed-dev $(PEERS)/.installed ## Measure against JAX, PyTorch and scikit-learn
+	$(BIN)/python -m benchmarks.peers $(PEERS)/bin/python
+
 clean: ## Remove the environment, caches and built files
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(PEERS) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # The stamps record a finished step, so that an interrupted one is repeated.
@@ -52,3 +56,8 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/.created
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.created
 	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
+
+$(PEERS)/.installed: benchmarks/peers/requirements.txt | $(VENV)/.created
+	"$(PYTHON)" -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@

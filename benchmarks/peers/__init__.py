@@ -1,0 +1,1 @@
+"""The same work in other libraries, in the environment that `make bench-peers` makes for them."""
