@@ -171,12 +171,12 @@ def test_unhashable_static_fields_are_refused() -> None:
         match=r"^static fields of Layer must be hashable, got .*'name'.*'first'.*; declare arrays "
         r"and lists as ordinary fields\.\n",
     ):
-        hash(tree.structure(Layer(1.0, name=["first"])))  # type: ignore[arg-type]
+        hash(tree.structure(Layer(1.0, name=["first"])))
 
 
 def test_static_fields_of_equal_values_and_other_types_differ() -> None:
     names = (1, 1.0, True, (1,), (1.0,), ((1,),), ((True,),), 0.0, -0.0)
-    structures = [tree.structure(Layer(1.0, name=name)) for name in names]  # type: ignore[arg-type]
+    structures = [tree.structure(Layer(1.0, name=name)) for name in names]
     assert len(set(structures)) == len(names)
 
 

@@ -12,8 +12,8 @@ The weight turns the error of P into the relative error of the function that is 
 mpmath is needed, and nothing of chainrule; it is no dependency of the package, so use an
 environment that can be thrown away::
 
-    python -m venv /tmp/fit && /tmp/fit/bin/pip install mpmath
-    /tmp/fit/bin/python tools/minimax.py > src/chainrule/compiler/native/math/coefficients.py
+    python -m venv .venv-fit && .venv-fit/bin/pip install mpmath
+    .venv-fit/bin/python tools/minimax.py > src/chainrule/compiler/native/math/coefficients.py
 """
 
 from __future__ import annotations

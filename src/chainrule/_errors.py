@@ -87,7 +87,10 @@ class LeakedTracerError(ChainruleError, RuntimeError):
 
 
 class UnsupportedError(ChainruleError, NotImplementedError):
-    """A function, keyword or derivative that this library does not provide."""
+    """A function, keyword or derivative that this library does not provide.
+
+    What users meet, and may catch, as `NotImplementedError`: the built-in for what could exist.
+    """
 
 
 class LinAlgError(ChainruleError, np.linalg.LinAlgError):

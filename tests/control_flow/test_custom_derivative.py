@@ -186,3 +186,7 @@ def test_implicit_function() -> None:
     assert cr.grad(solve)(a) == pytest.approx(1 / (3 * x**2 + 1), rel=1e-14)
     assert cr.grad(cr.grad(solve))(a) == pytest.approx(-6 * x / (3 * x**2 + 1) ** 3, rel=1e-13)
     np.testing.assert_allclose(cr.vmap(cr.grad(solve))(np.array([a, 2.0])), [4 / 31, 0.25])
+
+
+def test_a_function_without_a_rule_can_be_evaluated() -> None:
+    assert cr.custom_derivative(lambda x: x)(1.0) == 1.0

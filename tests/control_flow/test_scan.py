@@ -157,12 +157,10 @@ def test_dtypes_that_depend_on_each_other_settle() -> None:
 
 def test_work_outside_the_loop_is_done_once() -> None:
     calls = []
-    f = cr.custom_derivative(lambda x: x)
     graph = cr.trace(lambda x: cr.scan(lambda c, t: (c + np.exp(x) * t, None), 0.0, XS)[0], 1.0)
     assert [e.op.name for e in graph.equations] == ["exp", "scan"]
-    cr.scan(lambda c, t: (calls.append(1) or c, None), 0.0, np.ones(100))  # type: ignore[func-returns-value]
+    cr.scan(lambda c, t: (calls.append(1) or c, None), 0.0, np.ones(100))
     assert len(calls) <= 2  # the body is traced, not run
-    assert f(1.0) == 1.0
 
 
 @pytest.mark.parametrize("checkpoint", [True, 1, 2, 3, 4, 7, 10, 100])

@@ -107,7 +107,10 @@ def test_sinc_keeps_its_digits_near_zero() -> None:
 
 def test_the_derivative_of_interp_reaches_the_points() -> None:
     at, knots, values = np.array([0.5, 1.5]), np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 4.0])
-    f = lambda *a: np.interp(*a).sum()  # noqa: E731
+
+    def f(*a):
+        return np.interp(*a).sum()
+
     by_x, by_knots, by_values = cr.grad(f, argnums=(0, 1, 2))(at, knots, values)
     assert_allclose(by_x, [2.0, 1.0])
     assert_allclose(by_knots, [-1.0, -1.75, -0.25])

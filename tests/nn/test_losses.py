@@ -181,7 +181,7 @@ def test_binary_labels_are_checked():
 
 def test_unknown_reduction():
     with pytest.raises(InvalidArgumentError) as caught:
-        nn.mean_squared_error(np.zeros(1), np.zeros(1), reduction="sum")  # type: ignore[arg-type]
+        nn.mean_squared_error(np.zeros(1), np.zeros(1), reduction="sum")
     assert caught.value.message == (
         "mean_squared_error: expected reduction 'mean' or 'none', got 'sum'; "
         "'none' returns one number per sample."

@@ -58,7 +58,10 @@ def test_worked_numbers(f: Any, x: float, expected: float) -> None:
 
 
 def test_orders_one_to_five_of_a_power() -> None:
-    f = lambda x: x**5  # noqa: E731
+
+    def f(x):
+        return x**5
+
     for expected in (80.0, 160.0, 240.0, 240.0, 120.0, 0.0):
         f = cr.grad(f)
         assert f(2.0) == pytest.approx(expected, rel=1e-14)

@@ -1,4 +1,4 @@
-"""`compile`: a function traced once per signature, then run without Python's help.
+"""`compile`: a function traced once per signature; after that an engine runs its graph.
 
 A signature is what a trace depends on: the structure of the arguments, the shape and dtype of
 every leaf, which leaves are Python numbers, and the values of static arguments. The first call

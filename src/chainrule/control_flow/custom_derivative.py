@@ -257,7 +257,7 @@ def _can_be_linear(given: Sequence[Any], found: Sequence[Any]) -> bool:
     )
 
 
-class custom_derivative:  # noqa: N801 - used as a decorator
+class custom_derivative:  # noqa: N801 - a decorator, written as `property` is
     r"""A function whose derivative is given instead of derived.
 
     Use it where the derivative is known in a better form than the chain rule finds: implicit

@@ -111,19 +111,18 @@ def _with_numpys_signature(
         return implementation
     name = full_name(function)
     theirs, ours = _positional_names(function), _positional_names(implementation)
-    if theirs is None or ours is None:
-        same = sys.maxsize
-    else:
-        # As far as the names agree, positions mean the same; what comes later goes by name.
-        same = next(
-            (i for i, pair in enumerate(zip(theirs, ours, strict=False)) if pair[0] != pair[1]),
-            min(len(theirs), len(ours)),
-        )
+    # As far as the names agree, positions mean the same; what comes later goes by name. Without a
+    # limit on either side, positions mean the same throughout.
+    same, later = sys.maxsize, list[str]()
+    if theirs is not None and ours is not None:
+        pairs = enumerate(zip(theirs, ours, strict=False))
+        same = next((i for i, (a, b) in pairs if a != b), min(len(theirs), len(ours)))
+        later = theirs[same:]
 
     @functools.wraps(implementation)
     def call(*args: Any, **keywords: Any) -> Any:
         if len(args) > same:
-            keywords = dict(zip(theirs[same:], args[same:], strict=False)) | keywords  # type: ignore[index]
+            keywords = dict(zip(later, args[same:], strict=False)) | keywords
             args = args[:same]
         if not known.issuperset(keywords):
             keywords = supported_keywords(name, keywords, known)

@@ -92,11 +92,11 @@ class Op:
 
     def infer(self, *types: ArrayType, **params: Any) -> Any:
         """Return the type of the result (a tuple of types if ``multiple``)."""
-        raise NotImplementedError
+        raise self._without("infer")
 
     def evaluate(self, *arrays: Any, **params: Any) -> Any:
         """Return the result, computed by NumPy."""
-        raise NotImplementedError
+        raise self._without("evaluate")
 
     def evaluator(self, **params: Any) -> Callable[..., Any]:
         """Return a function of the arrays alone that computes what `evaluate` does.
@@ -120,7 +120,7 @@ class Op:
         self, out: Any, primals: Sequence[Any], tangents: Sequence[Any], **params: Any
     ) -> Any:
         """Return the tangent of ``out``, the result that `jvp` has already computed."""
-        raise NotImplementedError
+        raise self._without("tangent")
 
     def linearize(
         self, primals: Sequence[Any], tangents: Sequence[Any], **params: Any
@@ -134,11 +134,16 @@ class Op:
 
     def transpose(self, cotangent: Any, inputs: Sequence[Any], **params: Any) -> Sequence[Any]:
         """Return one cotangent per argument, None for those that are not linear or get zero."""
-        raise NotImplementedError
+        raise self._without("transpose")
 
     def batch(self, args: Sequence[Any], batched: Sequence[bool], **params: Any) -> tuple[Any, Any]:
         """Return the result for batched arguments and whether it is batched."""
-        raise NotImplementedError
+        raise self._without("batch")
+
+    def _without(self, rule: str) -> NotImplementedError:
+        # `register` sees to the rules that every op needs, so this is met for those that an op
+        # rightly lacks: a transpose if it is not linear, a tangent if it writes `jvp` whole.
+        return NotImplementedError(f"op {self.name} has no rule {rule!r}")
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -31,7 +31,7 @@ array([1.4])
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from chainrule._errors import ArgumentTypeError
 
@@ -118,4 +118,6 @@ def chain(*links: Transformation | Optimizer) -> Chain:
         raise ArgumentTypeError(
             "chain: expected an optimizer at the end, got no links; write chain(sgd(0.1))."
         )
-    return Chain(links[:-1], links[-1])  # type: ignore[arg-type]
+    # The loop above has made sure of what a type checker cannot see.
+    transformations = cast("tuple[Transformation, ...]", links[:-1])
+    return Chain(transformations, cast("Optimizer", links[-1]))

@@ -18,7 +18,6 @@ from chainrule.compiler.native.expressions import Apply, nodes
 from chainrule.compiler.native.fuse import fuse
 from chainrule.compiler.native.kernels import Block, Loop, Product
 from chainrule.compiler.native.schedule import HANDLERS, schedule
-from chainrule.compiler.passes import optimize
 from chainrule.ir import ArrayType, Graph
 
 OPS = frozenset({*HANDLERS, *scalars.EMITTERS, "stop_gradient"})
@@ -89,13 +88,11 @@ class NativeProgram:
     Parameters
     ----------
     graph : Graph
+        Compiled as it is; the passes have been run by `chainrule.compiler.compile`.
 
     Attributes
     ----------
     graph : Graph
-        As given.
-    optimized : Graph
-        After the passes: what was compiled.
     stats : Statistics
         ``kernels``, ``products`` (calls of BLAS), ``arena_bytes``, ``flops`` (of one run, counting
         every arithmetic op and elementary function as one; branches and ``while`` loops as if all
@@ -116,9 +113,7 @@ class NativeProgram:
                 "engine='interpreter'."
             )
         self.graph = graph
-        self.optimized = optimize(graph)
-        clock.append(time.perf_counter())
-        self._block, buffers = schedule(self.optimized)
+        self._block, buffers = schedule(graph)
         fuse(self._block)
         clock.append(time.perf_counter())
         offsets, self._arena_bytes = memory.plan(self._block)
@@ -138,7 +133,7 @@ class NativeProgram:
         self._function = _FUNCTION(self._code.address)
         self._arenas: list[Any] = []
         self._interpreter: Program | None = None
-        stages = ("passes", "schedule", "memory", "emit")
+        stages = ("schedule", "memory", "emit")
         seconds = dict(zip(stages, np.diff(clock).tolist(), strict=True)) | self._code.seconds
         self.stats = Statistics(_statistics(self._block, self._arena_bytes), seconds=seconds)
 

@@ -159,7 +159,7 @@ class Scheduler:
             elif isinstance(equation.op, Elementwise):
                 self._elementwise(equation)
             else:
-                raise NotImplementedError(equation.op.name)
+                raise AssertionError(f"{equation.op.name} is not compiled; `unsupported` says so")
 
     # -- values ----------------------------------------------------------------------------------
 
