@@ -98,7 +98,8 @@ def test_what_moves_elements_costs_no_kernel():
     program = check(lambda x: np.flip(x.T[1:, :, ::-1] * 2, 0).reshape(3, 3, 1, 2)[::2] + 1, X)
     assert program.stats["kernels"] == 1
     program = check(lambda x, y: x.T @ y[::-1].T, np.ones((30, 20)), np.ones((40, 30)), ulp=4)
-    assert [type(step) for step in program._block.steps].count(Loop) == 1  # the flipped factor
+    steps = program._executable.block.steps
+    assert [type(step) for step in steps].count(Loop) == 1  # the flipped factor
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int32])

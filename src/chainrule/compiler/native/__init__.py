@@ -6,6 +6,7 @@ one (`fuse`), temporaries get their places (`memory`), and the whole becomes one
 this package loads llvmlite.
 """
 
-from chainrule.compiler.native.engine import NativeProgram, supports, unsupported
+from chainrule.compiler.native.engine import NativeProgram
+from chainrule.compiler.native.support import supports, unsupported
 
 __all__ = ["NativeProgram", "supports", "unsupported"]
