@@ -30,10 +30,10 @@ format: $(VENV)/.installed-dev ## Format the code and sort its imports
 types: $(VENV)/.installed-dev ## Check the types
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed-dev ## Run the measurements in benchmarks/
+bench: $(VENV)/.installed-dev ## Measure calls, compilation, derivatives, memory
 	$(BIN)/python -m benchmarks
 
-bench-peers: $(VENV)/.installed-dev $(PEERS)/.installed ## Measure against JAX, PyTorch and scikit-learn
+bench-peers: $(VENV)/.installed-dev $(PEERS)/.installed ## Measure against JAX, PyTorch, scikit-learn and NumPy
 	$(BIN)/python -m benchmarks.peers $(PEERS)/bin/python
 
 clean: ## Remove the environment, caches and built files

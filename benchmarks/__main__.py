@@ -13,9 +13,17 @@ import sys
 import numpy as np
 import scipy
 
-from benchmarks import counts, differentiation, digits, memory, startup
+from benchmarks import compilation, counts, differentiation, digits, dispatch, memory, startup
 
-SECTIONS = ("startup", "differentiation", "digits", "memory", "counts")
+SECTIONS = (
+    "startup",
+    "compilation",
+    "dispatch",
+    "differentiation",
+    "digits",
+    "memory",
+    "counts",
+)
 
 
 def main() -> None:
@@ -34,9 +42,10 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, {sys.platform}\n"
         "Each line: median, range of the middle half of the rounds, ratio to the first line."
     )
-    if "startup" in sections:
-        startup.run(max(2, chosen.rounds // 3))
-    for section in (differentiation, digits, memory):
+    for section in (startup, compilation):
+        if section.__name__.rpartition(".")[2] in sections:
+            section.run(max(2, chosen.rounds // 3))
+    for section in (dispatch, differentiation, digits, memory):
         if section.__name__.rpartition(".")[2] in sections:
             section.run(chosen.rounds)
     if "counts" in sections:

@@ -1,8 +1,7 @@
 """The classic digits network, 64-50-10, against the same arithmetic written by hand in NumPy.
 
 Sigmoid hidden layer, softmax cross-entropy, L2, gradient descent, batches of 100. The hand-written
-step is written as one would for speed: nothing is computed twice, and arrays are reused in place
-where that saves one.
+step is the one that `benchmarks.peers` measures, too.
 """
 
 from __future__ import annotations
@@ -13,12 +12,11 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
+from benchmarks.peers.work.digits import BATCH, ETA, STRENGTH, StepByHand, loss_by_hand
 from benchmarks.timing import show, side_by_side
 from chainrule import datasets, nn, optim, random
 from chainrule.compiler import ENGINES
 from chainrule.training.epoch import Samples, TrainingState, run_epoch
-
-ETA, STRENGTH, BATCH = 0.5, 1e-4, 100
 
 
 def load(dtype: Any) -> Samples:
@@ -32,54 +30,19 @@ def network(dtype: Any) -> nn.Sequential:
     return nn.mlp(random.key(0), (64, 50, 10), activation=nn.sigmoid, dtype=dtype)
 
 
-def sigmoid_by_hand(z: Any) -> Any:
-    """Return the logistic function, in place; NumPy's exp makes it faster than SciPy's expit."""
-    np.negative(z, out=z)
-    np.exp(z, out=z)
-    z += 1.0
-    return np.reciprocal(z, out=z)
+def epoch_by_hand(train: Samples, params: list[Any]) -> Callable[[], Any]:
+    """Return what does an epoch in place, and returns the loss over all samples after it."""
+    whole, rest = divmod(len(train.X), BATCH)
+    steps = [StepByHand(BATCH, train.X.dtype)] * whole + [StepByHand(rest, train.X.dtype)]
+    generator = np.random.default_rng(0)
 
+    def epoch() -> Any:
+        order = generator.permutation(len(train.X))
+        for step, rows in zip(steps, np.split(order, range(BATCH, len(order), BATCH)), strict=True):
+            step(params, train.X[rows], train.y[rows])
+        return loss_by_hand(params, train.X, train.y)
 
-def step_by_hand(params: list[Any], X: Any, y: Any) -> None:
-    """Do a step of stochastic gradient descent in place."""
-    w1, b1, w2, b2 = params
-    rows = len(X)
-    a1 = X @ w1
-    a1 += b1
-    sigmoid_by_hand(a1)
-    p = a1 @ w2
-    p += b2
-    p -= p.max(axis=1, keepdims=True)
-    np.exp(p, out=p)
-    p /= p.sum(axis=1, keepdims=True)
-    p[np.arange(rows), y] -= 1.0
-    p /= rows
-    delta = p @ w2.T
-    delta *= a1
-    delta *= 1.0 - a1
-    for w, b, a, d in ((w2, b2, a1, p), (w1, b1, X, delta)):
-        gradient = a.T @ d
-        gradient += STRENGTH * w
-        gradient *= ETA
-        w -= gradient
-        b -= ETA * d.sum(axis=0)
-
-
-def loss_by_hand(params: list[Any], X: Any, y: Any) -> Any:
-    """Return the mean cross-entropy."""
-    w1, b1, w2, b2 = params
-    z = sigmoid_by_hand(X @ w1 + b1) @ w2 + b2
-    top = z.max(axis=1)
-    return np.mean(np.log(np.exp(z - top[:, None]).sum(axis=1)) + top - z[np.arange(len(y)), y])
-
-
-def epoch_by_hand(params: list[Any], generator: Any, train: Samples) -> Any:
-    """Do an epoch in place, and return the loss over all samples after it."""
-    order = generator.permutation(len(train.X))
-    for start in range(0, len(order), BATCH):
-        rows = order[start : start + BATCH]
-        step_by_hand(params, train.X[rows], train.y[rows])
-    return loss_by_hand(params, train.X, train.y)
+    return epoch
 
 
 def objective(model: nn.Sequential, X: Any, y: Any) -> Any:
@@ -109,7 +72,7 @@ def run(rounds: int) -> None:
 
 def _step(train: Samples, model: nn.Sequential, rounds: int) -> None:
     X, y = train.X[:BATCH], train.y[:BATCH]
-    by_hand = arrays(model)
+    by_hand, step_by_hand = arrays(model), StepByHand(BATCH, X.dtype)
     step_by_hand(by_hand, X, y)
 
     def advancing(engine: str) -> Callable[[], None]:
@@ -135,7 +98,6 @@ def _step(train: Samples, model: nn.Sequential, rounds: int) -> None:
 
 def _epoch(train: Samples, model: nn.Sequential, rounds: int) -> None:
     optimizer = optim.chain(optim.l2(STRENGTH), optim.sgd(ETA))
-    by_hand, generator = arrays(model), np.random.default_rng(0)
 
     def advancing(engine: str) -> Callable[[], None]:
         compiled = cr.compile(run_epoch, static_argnums=(0, 1), engine=engine)
@@ -153,7 +115,7 @@ def _epoch(train: Samples, model: nn.Sequential, rounds: int) -> None:
     show(
         f"Digits 64-50-10, one epoch with shuffling and evaluation, {train.X.dtype}",
         side_by_side(
-            {"by hand, in NumPy": lambda: epoch_by_hand(by_hand, generator, train), **engines},
+            {"by hand, in NumPy": epoch_by_hand(train, arrays(model)), **engines},
             rounds=rounds,
         ),
     )

@@ -58,7 +58,7 @@ def summarize(seconds: dict[str, list[float]]) -> dict[str, Timing]:
 
 
 def _timing(column: list[float], reference: list[float]) -> Timing:
-    low, median, high = statistics.quantiles(column, n=4)
+    low, median, high = statistics.quantiles(column, n=4, method="inclusive")
     ratios = [mine / theirs for mine, theirs in zip(column, reference, strict=True)]
     return Timing(median, low, high, statistics.median(ratios))
 

@@ -75,3 +75,16 @@ CORNERS = [
 def test_corners_are_as_written(f, x, expected):
     assert cr.grad(f)(x) == expected
     assert cr.jvp(f, (x,), (1.0,))[1] == expected
+
+
+def test_networks_listed_are_those_that_exist():
+    def first_cells(title):
+        return set(re.findall(r"^\| `(\w+)` \|", section("networks.md", title), flags=re.M))
+
+    assert first_cells("Activations") == set(cr.nn.ACTIVATIONS)
+    assert first_cells("Losses") == set(cr.nn.LOSSES)
+    assert first_cells("Optimizers") | {"max_norm"} <= set(cr.optim.__all__)
+    mentioned = listed(section("networks.md", "Optimizers"))
+    assert set(cr.optim.SCHEDULES) <= mentioned
+    initializers = listed(section("networks.md", "Initializers").replace("(", "`"))
+    assert set(cr.nn.INITIALIZERS) | {"constant"} <= initializers

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "chainrule"
 # From the ground up. What stands in one layer may import what stands below it
 # and, within the layer, what stands to its left.
 LAYERS = (
-    ("_source", "_errors", "_dtypes", "_tree"),
+    ("_source", "_errors", "_threads", "_donation", "_dtypes", "_tree", "_tree_code"),
     ("ir",),
     ("ops",),
     ("frontend",),

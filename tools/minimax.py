@@ -144,15 +144,6 @@ FITS = {
         3,
         6,
     ),
-    "TANH": Fit(
-        "tanh(x) = x + x³ P(x²) for |x| ≤ 0.55.",
-        square(lambda x: (mp.tanh(x) - x) / x**3),
-        square(lambda x: x**3 / mp.tanh(x)),
-        TINY,
-        mp.mpf("0.55") ** 2,
-        4,
-        10,
-    ),
     "SIN": Fit(
         "sin(r) = r + r³ P(r²) for |r| ≤ pi / 4.",
         square(lambda r: (mp.sin(r) - r) / r**3),

@@ -30,6 +30,22 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 CHUNK = 1 << 15  # so that the arrays stay in the cache
 LIMIT = 2.0**128
 
+
+def expit(x: Any) -> Any:
+    """Return the logistic function in the precision of its argument."""
+    decay = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, decay) / (1 + decay)
+
+
+def logit(x: Any) -> Any:
+    """Return the inverse of the logistic function, for what has the digits of a smaller format."""
+    odds = np.log1p((2 * x - 1) / (1 - x))
+    return np.where(x < 0.25, np.log(x) - np.log1p(-x), odds)
+
+
+OWN = {"expit": expit, "logit": logit}
+"""What NumPy does not have."""
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "exp": (np.exp, ""),
     "expm1": (np.expm1, ""),
@@ -39,6 +55,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], str]] = {
     "tanh": (np.tanh, "odd"),
     "log": (np.log, ""),
     "log1p": (np.log1p, ""),
+    "logit": (logit, ""),
     "sqrt": (np.sqrt, ""),
     "cbrt": (np.cbrt, "odd"),
     "sin": (np.sin, "odd"),
@@ -101,7 +118,7 @@ def sweep(name: str) -> tuple[float, float]:
 
 def sample_float64(name: str, n: int = 1 << 20) -> tuple[float, float]:
     """Return the largest error of a float64 function at samples, and where, by long double."""
-    reference = long_expit if name == "expit" else getattr(np, name)
+    reference = OWN[name] if name in OWN else getattr(np, name)
     loop = Loop(name, "float64")
     rng = np.random.default_rng(0)
     worst, where = 0.0, 0.0
@@ -119,12 +136,6 @@ def sample_float64(name: str, n: int = 1 << 20) -> tuple[float, float]:
         if error.size and not error.max() <= worst:
             worst, where = float(error.max()), float(x[error.argmax()])
     return worst, where
-
-
-def long_expit(x: Any) -> Any:
-    """Return the logistic function in long double."""
-    decay = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, decay) / (1 + decay)
 
 
 Results = dict[str, tuple[float, float]]
@@ -176,6 +187,21 @@ of two arguments, to less than 2 at thousands of arguments of every size and nea
 
 sin, cos and tan are as accurate for arguments of any size.
 
+## Others
+
+What is not in the tables is computed by SciPy's own functions, in float64 whatever comes in:
+erfcx, erfinv, ndtri, log_ndtr, the gamma function, its logarithm and digamma, betaln, and Bessel
+functions. So float64 results are SciPy's to the bit, and float32 results are those rounded, which
+SciPy's own may not be. Polygamma functions of order 1 and higher are summed as SciPy does it; the
+powers in the sum cost about as many units in the last place as the order. Solvers and
+decompositions of matrices are those of the LAPACK that SciPy carries. NumPy carries another copy,
+and results agree to rounding, signs of singular vectors and eigenvectors included; but in float32,
+where a sign may depend on the last bit, they may differ.
+
+float16 is rounded after every op, from a float32 that has the accuracy above: it is correctly
+rounded but for results that lie within 2^-11 of a unit of the middle between two numbers. Sums,
+products and matrix products of float16 add up float32 and round once.
+
 Written by `python tools/sweep_float32.py`, which says how it measures. Run it again to reproduce
 the tables, or with names of functions to do some.
 """
@@ -189,7 +215,7 @@ def main(names: list[str]) -> None:
     for name in names or FUNCTIONS:
         began = time.perf_counter()
         single[name] = sweep(name)
-        if hasattr(np, name) or name == "expit":
+        if hasattr(np, name) or name in OWN:
             double[name] = sample_float64(name)
         print(name, *single[name], *double.get(name, ()), f"{time.perf_counter() - began:.0f} s")
         sys.stdout.flush()

@@ -1,44 +1,72 @@
-"""One training run for every line that comes in: how a peer is asked for one round at a time."""
+"""A peer's side: ``python -m benchmarks.peers.serve ROW PEER DTYPE``.
+
+Imports the library, prepares the work and does it once, which is the cold start. Then, for every
+line that comes in, does it as often as the line says. Every answer is a line of JSON.
+"""
 
 from __future__ import annotations
 
+import gc
+import importlib
+import json
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-EPOCHS, BATCH, ROWS = 100, 100, 1400
-ETA, STRENGTH = 0.5, 1e-4
-DIGITS = Path(__file__).parents[2] / "src" / "chainrule" / "datasets" / "digits.npz"
+from benchmarks.peers.row import MODULES, library_of
+from benchmarks.peers.work import ROWS
 
 
-def digits(dtype: str) -> tuple[Any, Any]:
-    """Return inputs between 0 and 1 and labels, as many rows as make whole batches."""
-    with np.load(DIGITS) as file:
-        X, y = file["pixels"] / 16, file["labels"]
-    return X[:ROWS].astype(dtype), y[:ROWS].astype(np.int64)
+def main() -> None:
+    answers, sys.stdout = sys.stdout, sys.stderr  # libraries may print
+
+    def answer(**fields: Any) -> None:
+        print(json.dumps(fields), file=answers, flush=True)
+
+    name, peer, dtype = sys.argv[1:]
+    row = ROWS[name]
+    problem = row.problem(np.dtype(dtype))
+    try:
+        began = time.perf_counter()
+        importlib.import_module(MODULES[library_of(peer)])
+        imported = time.perf_counter()
+        run = row.peers[peer](*problem)
+        result = run()
+        answer(
+            imported=imported - began,
+            first=time.perf_counter() - imported,
+            values=[digest(array) for array in as_arrays(result)],
+        )
+        gc.disable()
+        for line in sys.stdin:
+            calls = int(line)
+            began = time.perf_counter()
+            for _ in range(calls):
+                run()
+            answer(seconds=(time.perf_counter() - began) / calls)
+            gc.collect()
+    except Exception as error:
+        answer(failed=f"{type(error).__name__}: {first_line(error)}")
 
 
-def first_weights(dtype: str) -> list[Any]:
-    """Return the weights and biases that everyone starts from."""
-    rng = np.random.default_rng(0)
-    w1, w2 = 0.1 * rng.normal(size=(64, 50)), 0.1 * rng.normal(size=(50, 10))
-    return [a.astype(dtype) for a in (w1, np.zeros(50), w2, np.zeros(10))]
+def as_arrays(result: Any) -> list[Any]:
+    """Return results as NumPy arrays, from whatever library they are."""
+    several = isinstance(result, (tuple, list))
+    return [np.asarray(array, np.float64) for array in (result if several else [result])]
 
 
-def serve(train: Callable[[str], Callable[[], float]]) -> None:
-    """Prepare a run, then do it once a line, and print seconds and the loss it ended with.
+def digest(array: Any) -> list[float]:
+    """Return numbers that tell arrays apart: up to 32 evenly spaced ones, mean, mean square."""
+    flat = array.ravel()
+    chosen = flat[np.linspace(0, flat.size - 1, min(flat.size, 32)).astype(int)]
+    return [*chosen.tolist(), float(flat.mean()), float((flat**2).mean())]
 
-    The first line printed is the cold start: preparing, compiling and the first run.
-    """
-    started = time.perf_counter()
-    run = train(sys.argv[1])
-    loss = run()
-    print(time.perf_counter() - started, loss, flush=True)
-    for _ in sys.stdin:
-        started = time.perf_counter()
-        loss = run()
-        print(time.perf_counter() - started, loss, flush=True)
+
+def first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "")
+
+
+if __name__ == "__main__":
+    main()

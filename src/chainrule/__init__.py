@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainrule import _tree as tree
 from chainrule._errors import ChainruleError
+from chainrule._threads import get_threads, set_threads
 from chainrule.compiler import compile
 from chainrule.control_flow import (
     checkpoint,
@@ -43,8 +44,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LAZY = ("datasets", "linalg", "nn", "optim", "random", "special", "testing", "training")
-
+_LAZY_MODULES = (
+    "datasets",
+    "linalg",
+    "nn",
+    "optim",
+    "random",
+    "special",
+    "testing",
+    "training",
+)
 __all__ = [
     "ChainruleError",
     "Dual",
@@ -57,6 +66,7 @@ __all__ = [
     "custom_derivative",
     "datasets",
     "fori_loop",
+    "get_threads",
     "grad",
     "hessian",
     "hvp",
@@ -68,6 +78,7 @@ __all__ = [
     "optim",
     "random",
     "scan",
+    "set_threads",
     "special",
     "stop_gradient",
     "testing",
@@ -82,10 +93,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
+    if name in _LAZY_MODULES:
         return importlib.import_module(f"chainrule.{name}")
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY_MODULES})

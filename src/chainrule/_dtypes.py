@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule._donation import check_not_given_away
 from chainrule._errors import ArgumentTypeError, DtypeError
 
 WEAK_DTYPES: dict[type, np.dtype[Any]] = {
@@ -47,7 +48,16 @@ def check_supported(dtype: np.dtype[Any], what: str) -> None:
 
 
 def check_plain(array: np.ndarray[Any, Any], what: str) -> None:
-    """Raise `ArgumentTypeError` for a subclass of ndarray, which may compute by other rules."""
+    """Raise an error for what is an array and cannot be used as one.
+
+    Raises
+    ------
+    ArgumentTypeError
+        If it is of a subclass of ndarray, which may compute by other rules.
+    DonatedArrayError
+        If it has been given away.
+    """
+    check_not_given_away(array)
     if type(array) not in (np.ndarray, np.memmap):
         raise ArgumentTypeError(
             f"{what}: expected a plain NumPy array, got the subclass {type(array).__name__}, which "
@@ -88,3 +98,10 @@ def ufunc_dtypes(ufunc: np.ufunc, keys: tuple[Any, ...]) -> tuple[np.dtype[Any],
             f"{ufunc.__name__}: NumPy has no such function for dtypes ({names}); "
             "convert the arguments with .astype first."
         ) from None
+
+
+def in_dtype_of(value: Any, like: Any) -> Any:
+    """Return ``value`` in the dtype of ``like``; a plain Python number takes it on by itself."""
+    if type(value) in (int, float) or not hasattr(like, "dtype") or value.dtype == like.dtype:
+        return value
+    return value.astype(like.dtype)

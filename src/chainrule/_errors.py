@@ -86,6 +86,10 @@ class LeakedTracerError(ChainruleError, RuntimeError):
     """A traced array was used after the function it belongs to had returned."""
 
 
+class DonatedArrayError(ChainruleError, RuntimeError):
+    """An array was used after it had been given away to a compiled function."""
+
+
 class UnsupportedError(ChainruleError, NotImplementedError):
     """A function, keyword or derivative that this library does not provide.
 

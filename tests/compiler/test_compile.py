@@ -290,9 +290,9 @@ def test_engine_by_name_and_by_environment(monkeypatch: pytest.MonkeyPatch) -> N
     assert cr.compile(lambda x: x + 1.0, engine="interpreter")(1.0) == 2.0
     used = []
 
-    def recording(graph: Any) -> Any:
+    def recording(graph: Any, *options: Any) -> Any:
         used.append(graph)
-        return ENGINES["interpreter"](graph)
+        return ENGINES["interpreter"](graph, *options)
 
     monkeypatch.setitem(ENGINES, "recording", recording)
     monkeypatch.setenv("CHAINRULE_ENGINE", "recording")

@@ -374,8 +374,9 @@ def test_python_numbers_are_parameters_too():
         (
             {"model": nn.Dense(np.zeros((1, 1), int), np.zeros(1))},
             ArgumentTypeError,
-            "fit: model: expected a pytree with float arrays as leaves, got kernel (int64); "
-            "declare settings with tree.static_field().",
+            "fit: model: expected a pytree with float arrays as parameters, got kernel (int64); "
+            "declare settings with tree.static_field(), and arrays that are not trained with "
+            "field(metadata=nn.FIXED).",
         ),
         (
             {"model": nn.Dense(np.full((1, 1), np.inf), np.zeros(1))},

@@ -142,7 +142,20 @@ def train(
         ),
     ] = None,
     activation: Annotated[
-        Literal["identity", "relu", "sigmoid", "tanh"] | None,
+        Literal[
+            "elu",
+            "gelu",
+            "gelu_tanh",
+            "identity",
+            "leaky_relu",
+            "relu",
+            "selu",
+            "sigmoid",
+            "silu",
+            "softplus",
+            "tanh",
+        ]
+        | None,
         typer.Option(
             show_default=str(_FOR_A_FILE.activation), help="Activation of the hidden layers."
         ),

@@ -11,14 +11,30 @@ import functools
 import importlib.util
 import logging
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from chainrule._errors import InvalidArgumentError, UnsupportedError
 from chainrule.compiler.interpreter import Program
 from chainrule.ir import Graph
 
-Engine = Callable[[Graph], Callable[..., tuple[Any, ...]]]
+
+class Engine(Protocol):
+    """Makes a callable on arrays of a graph."""
+
+    def __call__(
+        self, graph: Graph, name: str = "compile", donated: Sequence[int] = ()
+    ) -> Callable[..., tuple[Any, ...]]:
+        """Return what runs a graph.
+
+        Parameters
+        ----------
+        graph : Graph
+        name : str
+            The compiled function, for messages.
+        donated : sequence of int
+            The inputs whose memory may be taken for outputs.
+        """
 
 
 @functools.cache
@@ -33,7 +49,15 @@ def _say_that_llvm_is_missing() -> None:
     )
 
 
-def _native(graph: Graph) -> Callable[..., tuple[Any, ...]]:
+def _interpreter(
+    graph: Graph, name: str = "compile", donated: Sequence[int] = ()
+) -> Callable[..., tuple[Any, ...]]:
+    return Program(graph)
+
+
+def _native(
+    graph: Graph, name: str = "compile", donated: Sequence[int] = ()
+) -> Callable[..., tuple[Any, ...]]:
     if not _has_llvm():
         raise UnsupportedError(
             "compile: engine 'native' needs llvmlite, which is not installed; run "
@@ -42,19 +66,24 @@ def _native(graph: Graph) -> Callable[..., tuple[Any, ...]]:
     # LLVM takes longer to load than the rest of the library.
     from chainrule.compiler.native import NativeProgram
 
-    return NativeProgram(graph)
+    return NativeProgram(graph, name, donated)
 
 
-def _auto(graph: Graph) -> Callable[..., tuple[Any, ...]]:
+def _auto(
+    graph: Graph, name: str = "compile", donated: Sequence[int] = ()
+) -> Callable[..., tuple[Any, ...]]:
     if not _has_llvm():
         _say_that_llvm_is_missing()
         return Program(graph)
-    from chainrule.compiler.native import NativeProgram, supports
+    from chainrule.compiler.native import NativeProgram
 
-    return NativeProgram(graph) if supports(graph) else Program(graph)
+    try:
+        return NativeProgram(graph, name, donated)
+    except UnsupportedError:
+        return Program(graph)
 
 
-ENGINES: dict[str, Engine] = {"native": _native, "interpreter": Program}
+ENGINES: dict[str, Engine] = {"native": _native, "interpreter": _interpreter}
 """Engines by name."""
 
 

@@ -21,6 +21,12 @@ Activation: TypeAlias = Callable[[Array], Array]
 Initializer: TypeAlias = Callable[[Key, Shape, Any], Array]
 """``(key, shape, dtype)`` to an array of that shape and dtype."""
 
+Loss: TypeAlias = Callable[..., Array]
+"""``(output, target)`` to the mean over samples of what each costs.
+
+To be used with weights of samples, it takes them as ``sample_weight``.
+"""
+
 
 def as_array(value: Any) -> Array:
     """Return an array or traced array as it is, and anything else, such as a list, as an array."""

@@ -35,7 +35,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from chainrule._errors import ArgumentTypeError
 
-__all__ = ["Chain", "Optimizer", "Transformation", "chain"]
+__all__ = ["Chain", "Optimizer", "Transformation", "chain", "full_batch_only"]
 
 
 @runtime_checkable
@@ -67,6 +67,11 @@ class Chain:
     transformations: tuple[Transformation, ...]
     optimizer: Optimizer
 
+    @property
+    def full_batch_only(self) -> bool:
+        """Whether a link compares the gradients of two steps; see `full_batch_only`."""
+        return any(full_batch_only(link) for link in (*self.transformations, self.optimizer))
+
     def init(self, params: Any) -> Any:
         """Return the states of all links, in order."""
         return (*(link.init(params) for link in self.transformations), self.optimizer.init(params))
@@ -78,6 +83,15 @@ class Chain:
             grads, states[position] = link.transform(grads, states[position], params)
         params, last = self.optimizer.update(grads, last, params)
         return params, (*states, last)
+
+
+def full_batch_only(link: Any) -> bool:
+    """Return whether a link makes sense only with gradients of all samples.
+
+    A link says so by an attribute of this name. What it learns from the difference of two gradients
+    would be the difference of two batches.
+    """
+    return bool(getattr(link, "full_batch_only", False))
 
 
 def chain(*links: Transformation | Optimizer) -> Chain:

@@ -2,8 +2,9 @@
 
 The numbers of an optimizer are leaves of a tree (see `chainrule.optim.chain`), so by the time an
 update runs they may be traced arrays whose value is not known. They are therefore checked where
-they are written down, in the functions that make optimizers, and brought to the dtype of the
-parameter they meet, so that a learning rate of float64 leaves a float32 parameter float32.
+they are written down, in the functions that make optimizers. Where they are used they are brought
+to the dtype of the parameter they meet, so that a learning rate of float64 leaves a float32
+parameter float32.
 """
 
 from __future__ import annotations
@@ -52,10 +53,3 @@ def check_range(
     if not inside.all():
         worst = numbers if numbers.ndim == 0 else numbers[~inside][0]
         raise InvalidArgumentError(f"{what}: expected {wanted}, got {worst}.")
-
-
-def in_dtype_of(value: Any, like: Any) -> Any:
-    """Return ``value`` in the dtype of ``like``; a plain Python number takes it on by itself."""
-    if type(value) in (int, float) or not hasattr(like, "dtype") or value.dtype == like.dtype:
-        return value
-    return value.astype(like.dtype)

@@ -5,7 +5,8 @@
 """
 
 from chainrule.training.epoch import TrainingState
-from chainrule.training.loop import Callback, fit
+from chainrule.training.log import Callback
+from chainrule.training.loop import fit
 from chainrule.training.result import EpochRecord, FitResult, History
 
 __all__ = ["Callback", "EpochRecord", "FitResult", "History", "TrainingState", "fit"]

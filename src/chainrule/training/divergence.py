@@ -25,6 +25,7 @@ from chainrule.training.epoch import (
     Samples,
     TrainingState,
     all_finite,
+    cost,
     draw_batches,
     gradient,
     take,
@@ -43,12 +44,13 @@ def find_cause(
     optimizer: Optimizer,
     train: Samples,
     validation: Samples | None,
+    shuffle: bool = True,
 ) -> str:
     """Return, in words, what in an epoch was the first not to be finite.
 
     Parameters
     ----------
-    loss, batch_size, optimizer, train, validation
+    loss, batch_size, optimizer, train, validation, shuffle
         As for `chainrule.training.epoch.run_epoch`.
     state : TrainingState
         The state before the epoch, all finite.
@@ -60,10 +62,12 @@ def find_cause(
         were not finite"``.
     """
     model, optimizer_state, _ = state
-    steps = list(_steps(state.key, len(train.X), batch_size))
+    steps = list(_steps(state.key, len(train.X), batch_size, shuffle))
     for number, (rows, key) in enumerate(steps, start=1):
         batch = train if rows is None else take(train, rows)
-        after, optimizer_state = _compiled_step(loss, optimizer, model, optimizer_state, batch, key)
+        after, optimizer_state, _ = _compiled_step(
+            loss, optimizer, model, optimizer_state, batch, key
+        )
         if not all_finite(after):
             cause = _in_step(loss, model, batch, key, after)
             return f"in batch {number} of {len(steps)}, {cause}"
@@ -75,13 +79,13 @@ def find_cause(
     return "the losses were not finite"
 
 
-def _steps(key: Any, n_samples: int, batch_size: int) -> Iterator[tuple[Any, Any]]:
+def _steps(key: Any, n_samples: int, batch_size: int, shuffle: bool) -> Iterator[tuple[Any, Any]]:
     """Yield the rows (None for all) and the key of every step of an epoch."""
     epoch_key = random.split(key, 2)[1]
     if batch_size == n_samples:
         yield None, epoch_key
         return
-    batches = draw_batches(epoch_key, n_samples, batch_size)
+    batches = draw_batches(epoch_key, n_samples, batch_size, shuffle)
     yield from zip(batches.rows, batches.keys, strict=True)
     if n_samples % batch_size:
         yield batches.rest, batches.rest_key
@@ -104,7 +108,7 @@ def _in_forward_pass(
         output = model(batch.X, key=key, training=training)
         if not all_finite(output):
             return "the outputs of the model were not finite"
-    if not all_finite(loss(output, batch.y)):
+    if not all_finite(cost(loss, output, batch)):
         largest = max(float(np.max(np.abs(leaf))) for leaf in tree.leaves(output))
         return f"the loss was not finite for outputs of {where}, as large as {largest:.1e}"
     return None
@@ -115,7 +119,7 @@ def _in_step(loss: Loss, model: Any, batch: Samples, key: Any, after: Any) -> st
     if cause is not None:
         return cause
     # Errors are propagated backwards, so the layer nearest the output is where it began.
-    broken = _broken_leaves(gradient(loss, model, batch, key))
+    broken = _broken_leaves(gradient(loss, model, batch, key)[0])
     if broken:
         return f"the gradient of {_place(broken[-1], model)} was not finite"
     return f"the update made {_place(_broken_leaves(after)[0], model)} not finite"

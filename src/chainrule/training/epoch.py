@@ -6,7 +6,9 @@ one function of arrays, `run_epoch`, compiled once for given shapes: outside it,
 dispatch. The optimizer is an argument, so its numbers are too.
 
 What the state between two epochs consists of is what it takes to go on: the model, the state of
-the optimizer and a random key. Nothing is changed in place; whoever keeps a state keeps it.
+the optimizer and a random key. Nothing is changed in place; whoever keeps a state keeps it. The
+model is carried whole: a step moves its parameters by their gradient, and takes over from the
+layers what they remember of the batch (`chainrule.nn.observe`), such as running statistics.
 """
 
 from __future__ import annotations
@@ -17,24 +19,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import _tree as tree
-from chainrule import random
+from chainrule import nn, random
 from chainrule.compiler import compile
 from chainrule.control_flow import scan
 from chainrule.frontend import asarray
 from chainrule.optim import Optimizer
 from chainrule.transforms import grad
 
-Loss = Callable[[Any, Any], Any]
+Loss = Callable[..., Any]
+
+Score = Callable[[Any, Any, Any], Any]
+"""``(output, target, sample_weight)`` to a number that is high for good outputs."""
 
 EVALUATION_ROWS = 8192
 """Rows evaluated at a time, so that memory does not grow with the data."""
 
 
 class Samples(NamedTuple):
-    """Inputs and targets with one row per sample."""
+    """Inputs and targets with one row per sample, and the weights of samples if they have any."""
 
     X: Any
     y: Any
+    weight: Any = None
 
 
 class TrainingState(NamedTuple):
@@ -52,13 +58,38 @@ class TrainingState(NamedTuple):
     optimizer_state: Any
     key: Any
 
+    @classmethod
+    def start(cls, model: Any, optimizer: Optimizer, key: Any) -> TrainingState:
+        """Return the state before the first epoch."""
+        return cls(model, optimizer.init(nn.parameters(model)), key)
+
 
 class EpochOutcome(NamedTuple):
-    """What an epoch leaves: the state, losses after its last step, and whether all is finite."""
+    """What an epoch leaves.
+
+    Attributes
+    ----------
+    state : TrainingState
+    train_loss, val_loss : float
+        After the last step.
+    penalty : float
+        Of the layers, after the last step.
+    val_score : float or None
+    gradient_norms : ndarray of shape (n_parts,)
+        The root mean square, over the steps, of the gradient's length in each part of the model,
+        see `parts`.
+    update_norms : ndarray of shape (n_parts,)
+        How far the parameters of each part have come from where they began the epoch.
+    finite : bool
+    """
 
     state: TrainingState
     train_loss: Any
+    penalty: Any
     val_loss: Any | None
+    val_score: Any | None
+    gradient_norms: Any
+    update_norms: Any
     finite: Any
 
 
@@ -81,11 +112,11 @@ class Batches(NamedTuple):
     rest_key: Any
 
 
-def draw_batches(key: Any, n_samples: int, batch_size: int) -> Batches:
-    """Shuffle the rows and cut them into batches."""
+def draw_batches(key: Any, n_samples: int, batch_size: int, shuffle: bool = True) -> Batches:
+    """Shuffle the rows, or keep their order, and cut them into batches."""
     n_full = n_samples // batch_size
     order_key, step_key = random.split(key, 2)
-    order = random.permutation(order_key, n_samples)
+    order = random.permutation(order_key, n_samples) if shuffle else np.arange(n_samples)
     keys = random.split(step_key, n_full + 1)
     return Batches(
         rows=order[: n_full * batch_size].reshape(n_full, batch_size),
@@ -100,16 +131,53 @@ def take(samples: Samples, rows: Any) -> Samples:
     return tree.map(lambda array: asarray(array)[rows], samples)
 
 
-def gradient(loss: Loss, model: Any, batch: Samples, key: Any) -> Any:
-    """Return the gradient of the mean loss of a batch, of the structure of the model."""
-    return grad(lambda m: loss(m(batch.X, key=key, training=True), batch.y))(model)
+def cost(loss: Loss, output: Any, samples: Samples) -> Any:
+    """Return the mean loss of outputs, by the weights of the samples if they have any."""
+    if samples.weight is None:
+        return loss(output, samples.y)
+    return loss(output, samples.y, sample_weight=samples.weight)
+
+
+def gradient(loss: Loss, model: Any, batch: Samples, key: Any) -> tuple[Any, Any]:
+    """Return the gradient of the cost of a batch, and the model that has seen the batch.
+
+    The cost is the mean loss and the penalties of the layers, and the gradient has the structure
+    of the model's parameters.
+    """
+
+    def of_parameters(params: Any) -> tuple[Any, Any]:
+        moved = nn.with_parameters(model, params)
+        output, after = nn.observe(moved, batch.X, key=key)
+        return cost(loss, output, batch) + nn.penalty(moved), after
+
+    return grad(of_parameters, has_aux=True)(nn.parameters(model))
 
 
 def take_step(
     loss: Loss, optimizer: Optimizer, model: Any, optimizer_state: Any, batch: Samples, key: Any
-) -> tuple[Any, Any]:
-    """Return the model and the state of the optimizer after one step."""
-    return optimizer.update(gradient(loss, model, batch, key), optimizer_state, model)
+) -> tuple[Any, Any, Any]:
+    """Return the model and the state of the optimizer after one step, and the gradient."""
+    grads, after = gradient(loss, model, batch, key)
+    params, optimizer_state = optimizer.update(grads, optimizer_state, nn.parameters(model))
+    return nn.with_parameters(after, params), optimizer_state, grads
+
+
+def parts(model: Any) -> dict[str, Any]:
+    """Return by name what the lengths of gradients are measured for.
+
+    These are the layers of a `chainrule.nn.Sequential` that have parameters, named by position;
+    any other model is one part, named ``"model"``.
+    """
+    if not isinstance(model, nn.Sequential):
+        return {"model": model}
+    named = {f"layer {number}": layer for number, layer in enumerate(model.layers, start=1)}
+    return {name: layer for name, layer in named.items() if tree.leaves(nn.parameters(layer))}
+
+
+def squared_lengths(params: Any) -> Any:
+    """Return the sum of squares of each of the `parts` of a tree of parameters."""
+    sums = [sum(np.sum(w * w) for w in tree.leaves(part)) for part in parts(params).values()]
+    return np.stack(sums)
 
 
 def mean_loss(loss: Loss, model: Any, samples: Samples) -> Any:
@@ -117,21 +185,30 @@ def mean_loss(loss: Loss, model: Any, samples: Samples) -> Any:
     n_samples = samples.X.shape[0]
     n_blocks, n_rest = divmod(n_samples, EVALUATION_ROWS)
     n_blocked = n_blocks * EVALUATION_ROWS
+
+    def sum_of_losses(part: Samples) -> Any:
+        return cost(loss, model(part.X), part) * _size(part)
+
     total: Any = 0.0
     if n_blocks:
 
         def block_loss(_: tuple[()], block: Samples) -> tuple[tuple[()], Any]:
-            return (), loss(model(block.X), block.y)
+            return (), sum_of_losses(block)
 
         def blocked(array: Any) -> Any:
             return array[:n_blocked].reshape(n_blocks, EVALUATION_ROWS, *array.shape[1:])
 
         _, losses = scan(block_loss, (), tree.map(blocked, samples))
-        total = np.sum(losses) * EVALUATION_ROWS
+        total = np.sum(losses)
     if n_rest:
         rest = take(samples, slice(n_blocked, None)) if n_blocks else samples
-        total = total + loss(model(rest.X), rest.y) * n_rest
-    return total / n_samples
+        total = total + sum_of_losses(rest)
+    return total / _size(samples)
+
+
+def _size(samples: Samples) -> Any:
+    """Return the number of samples, or the sum of their weights."""
+    return samples.X.shape[0] if samples.weight is None else np.sum(samples.weight)
 
 
 def all_finite(params: Any) -> Any:
@@ -149,6 +226,8 @@ def run_epoch(
     optimizer: Optimizer,
     train: Samples,
     validation: Samples | None,
+    shuffle: bool = True,
+    score: Score | None = None,
 ) -> EpochOutcome:
     """Return what an epoch leaves.
 
@@ -162,6 +241,10 @@ def run_epoch(
     optimizer : Optimizer
     train : Samples
     validation : Samples or None
+    shuffle : bool, default=True
+        Static. Whether batches are drawn in a new order.
+    score : callable, optional
+        ``(output, target, sample_weight) -> number`` of the validation samples. Static.
 
     Returns
     -------
@@ -173,30 +256,45 @@ def run_epoch(
     next_key, epoch_key = keys[0], keys[1]
 
     if batch_size == n_samples:
-        model, optimizer_state = take_step(
+        model, optimizer_state, grads = take_step(
             loss, optimizer, model, optimizer_state, train, epoch_key
         )
+        squares = squared_lengths(grads)
     else:
-        batches = draw_batches(epoch_key, n_samples, batch_size)
+        batches = draw_batches(epoch_key, n_samples, batch_size, shuffle)
 
-        def step(carry: tuple[Any, Any], batch: tuple[Any, Any]) -> tuple[tuple[Any, Any], None]:
+        def step(carry: tuple[Any, Any], batch: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
             rows, step_key = batch
-            return take_step(loss, optimizer, *carry, take(train, rows), step_key), None
+            *after, grads = take_step(loss, optimizer, *carry, take(train, rows), step_key)
+            return tuple(after), squared_lengths(grads)
 
-        carry = (model, optimizer_state)
-        carry, _ = scan(step, carry, (batches.rows, batches.keys))
+        carry, squares = scan(step, (model, optimizer_state), (batches.rows, batches.keys))
+        squares, n_steps = np.sum(squares, axis=0), n_samples // batch_size
         if n_samples % batch_size:
-            carry, _ = step(carry, (batches.rest, batches.rest_key))
+            carry, rest = step(carry, (batches.rest, batches.rest_key))
+            squares, n_steps = squares + rest, n_steps + 1
         model, optimizer_state = carry
+        squares = squares / n_steps
 
+    moved = tree.map(lambda new, old: new - old, nn.parameters(model), nn.parameters(state.model))
     train_loss = mean_loss(loss, model, train)
     val_loss = None if validation is None else mean_loss(loss, model, validation)
+    val_score = None
+    if validation is not None and score is not None:
+        val_score = score(model(validation.X), validation.y, validation.weight)
     finite = np.logical_and(all_finite(model), np.isfinite(train_loss))
     if val_loss is not None:
         finite = np.logical_and(finite, np.isfinite(val_loss))
     return EpochOutcome(
-        TrainingState(model, optimizer_state, next_key), train_loss, val_loss, finite
+        TrainingState(model, optimizer_state, next_key),
+        train_loss,
+        asarray(nn.penalty(model)),
+        val_loss,
+        val_score,
+        np.sqrt(squares),
+        np.sqrt(squared_lengths(moved)),
+        finite,
     )
 
 
-run_compiled_epoch = compile(run_epoch, static_argnums=(0, 1))
+run_compiled_epoch = compile(run_epoch, static_argnums=(0, 1, 6, 7))

@@ -1,36 +1,37 @@
-"""The training loop.
+"""Training: `fit` prepares the data, has the model trained, and puts the result together.
 
-`fit` prepares the data, then calls one compiled function per epoch (see
-`chainrule.training.epoch`). Between two calls it does what must not be compiled: it keeps the
-best weights, tells the callbacks, and notices Ctrl-C and numbers that are no longer finite.
+There are two ways to train. An optimizer takes steps (`chainrule.training.steps`), a method that
+uses curvature searches along lines (`chainrule.training.curvature`). Both tell the log of every
+epoch (`chainrule.training.log`), which keeps the best weights.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from chainrule import _tree as tree
 from chainrule import optim
 from chainrule._errors import ArgumentTypeError, InvalidArgumentError
-from chainrule.optim import Optimizer
-from chainrule.training.divergence import find_cause
-from chainrule.training.epoch import Loss, TrainingState, run_compiled_epoch
+from chainrule.nn import parameters
+from chainrule.optim import Method, Optimizer
+from chainrule.training.curvature import minimize_cost
+from chainrule.training.epoch import Loss, Samples, Score, TrainingState
+from chainrule.training.log import Callback, Log
 from chainrule.training.preparation import (
     prepared_count,
     prepared_model,
     prepared_samples,
     try_out,
+    warn_of_probabilities,
 )
-from chainrule.training.result import EpochRecord, FitResult, History, Stopped
+from chainrule.training.result import EpochRecord, FitResult, Stopped
+from chainrule.training.steps import take_steps
+from chainrule.training.task import Task
 
-__all__ = ["Callback", "fit"]
-
-Callback: TypeAlias = Callable[[EpochRecord], bool | None]
-"""Called after every epoch; training stops when it returns True."""
+__all__ = ["fit"]
 
 _REMEDY = (
     "A lower learning rate, inputs scaled to about unit variance or smaller initial weights "
@@ -41,16 +42,23 @@ _REMEDY = (
 def fit(
     model: Any,
     loss: Loss,
-    optimizer: Optimizer,
+    optimizer: Optimizer | Method,
     X: Any,
     y: Any,
     *,
     epochs: int,
     batch_size: int | None = None,
-    key: Any,
+    key: Any = None,
+    sample_weight: Any = None,
     X_val: Any = None,
     y_val: Any = None,
+    sample_weight_val: Any = None,
     l2: float = 0.0,
+    shuffle: bool = True,
+    score: Score | None = None,
+    adjust: Callable[[EpochRecord, Any], Any] | None = None,
+    tolerance: float | None = None,
+    max_evaluations: int | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> FitResult:
     r"""Train a model.
@@ -61,9 +69,11 @@ def fit(
     .. math:: C = \frac{1}{|B|} \sum_{i \in B} \text{loss}(\text{model}(x_i), y_i)
               + \frac{\lambda}{2} \sum_{\text{weights}} w^2
 
-    over the batch ``B``. If ``batch_size`` does not divide the number of rows, the rows left over
-    make a last, smaller batch: its gradient is the mean over the rows it has, and its step is as
-    long as any other. Losses are means over samples, so that each sample counts the same in them.
+    (and of the penalties that layers have of their own, `chainrule.nn.penalty`) over the batch
+    ``B``. If ``batch_size`` does not divide the number of rows, the rows left over make a last,
+    smaller batch: its gradient is the mean over the rows it has, and its step is as long as any
+    other. Losses are means over samples, so that each sample counts the same in them; with weights
+    of samples, all means are weighted, ``sum(w loss) / sum(w)``.
 
     The result has the best weights, not the last: see `FitResult`. The same arguments give the
     same result, bit for bit.
@@ -72,13 +82,15 @@ def fit(
     ----------
     model : pytree
         Callable as ``model(x, key=..., training=...)``, such as `chainrule.nn.Sequential`. It is
-        not changed.
+        not changed. Or a `TrainingState`, such as ``result.last`` of an earlier run, to go on from.
     loss : callable
         ``loss(output, target)`` returns the mean over the rows given, such as
         `chainrule.nn.softmax_cross_entropy`. Functions defined once, in a module, let the
         compiled epoch be used again.
-    optimizer : Optimizer
-        Such as ``optim.adam(1e-3)``.
+    optimizer : Optimizer or Method
+        Such as ``optim.adam(1e-3)``. `chainrule.optim.rprop` needs all rows in one batch. With a
+        method that uses curvature, such as ``optim.lbfgs()``, an epoch is one of its iterations
+        over all rows, see `chainrule.optim.minimize`.
     X : array-like of shape (n_samples, ...)
         Must be finite. Floats are converted to the float dtype of the model.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -89,11 +101,28 @@ def fit(
         From 1 to ``n_samples``. None takes all rows in one batch, in their own order.
     key : key
         From `chainrule.random.key`: decides the order of the rows, and all that is random in the
-        model.
+        model. A state has its own.
+    sample_weight : array-like of shape (n_samples,), optional
+        At least 0. The loss must take them as ``sample_weight``, as those of `chainrule.nn` do. For
+        weights by class see `chainrule.nn.weights_by_class`.
     X_val, y_val : array-like, optional
         Validation samples. They decide which weights are the best and nothing else.
+    sample_weight_val : array-like, optional
+        The weights of the validation samples.
     l2 : float, default=0.0
         ``lambda``, at least 0: puts `chainrule.optim.l2` in front of the optimizer.
+    shuffle : bool, default=True
+        Whether every epoch takes the rows in a new order rather than their own.
+    score : callable, optional
+        ``score(output, target, sample_weight)``, a number that is high for good outputs. It is
+        recorded for the validation samples, and decides which weights are the best.
+    adjust : callable, optional
+        ``adjust(record, optimizer)`` is called after every epoch and returns the optimizer of the
+        next, with other numbers perhaps, and of the same kind.
+    tolerance : float, optional
+        For a method that uses curvature: the largest gradient that is small enough.
+    max_evaluations : int, optional
+        For a method that uses curvature: of the cost and its gradient.
     callbacks : sequence of callable
         Each is called after every epoch with an `EpochRecord`, and may return True to stop.
 
@@ -122,90 +151,93 @@ def fit(
     >>> result.model(X)[:, 0] > 0
     array([False,  True,  True,  True])
     """
-    model = prepared_model(model)
-    dtype = np.result_type(*{leaf.dtype for leaf in tree.leaves(model)})
-    train = prepared_samples("X", "y", X, y, dtype)
-    if (X_val is None) != (y_val is None):
-        missing = "X_val" if X_val is None else "y_val"
-        raise InvalidArgumentError(f"fit: {missing} is missing; give X_val and y_val together.")
-    validation = None if X_val is None else prepared_samples("X_val", "y_val", X_val, y_val, dtype)
-    try_out(model, loss, train, "y")
-    if validation is not None:
-        try_out(model, loss, validation, "y_val")
+    resumed = model if isinstance(model, TrainingState) else None
+    model = prepared_model(model if resumed is None else resumed.model)
+    dtype = np.result_type(*{leaf.dtype for leaf in tree.leaves(parameters(model))})
+    task = Task(
+        loss=loss,
+        train=prepared_samples("", X, y, sample_weight, dtype),
+        validation=_prepared_validation(X_val, y_val, sample_weight_val, dtype),
+        shuffle=shuffle,
+        score=score,
+    )
+    warn_of_probabilities(model, loss)
+    try_out(model, loss, task.train, "y")
+    if task.validation is not None:
+        try_out(model, loss, task.validation, "y_val")
     epochs = prepared_count("epochs", epochs)
-    batch_size = prepared_count("batch_size", len(train.X) if batch_size is None else batch_size)
-    if batch_size > len(train.X):
+    n_samples = len(task.train.X)
+    batch_size = prepared_count("batch_size", n_samples if batch_size is None else batch_size)
+    _check_optimizer(optimizer, batch_size, n_samples)
+    if resumed is None and key is None:
+        raise ArgumentTypeError("fit: key: expected a random key such as random.key(0), got None.")
+
+    log = Log(model, callbacks)
+    if isinstance(optimizer, Optimizer):
+        if l2 != 0:
+            optimizer = optim.chain(optim.l2(l2), optimizer)
+        state = resumed or TrainingState.start(model, optimizer, key)
+        state, stopped, why = take_steps(
+            task, state._replace(model=model), optimizer, batch_size, epochs, adjust, log
+        )
+    else:
+        if l2 != 0:
+            raise InvalidArgumentError(
+                "fit: l2: expected 0 for a method that uses curvature; give the layers penalties "
+                "of their own, as in nn.mlp(..., l2=1e-4)."
+            )
+        model, stopped, why = minimize_cost(
+            task, model, optimizer, epochs, tolerance, max_evaluations, log
+        )
+        state = TrainingState(model, (), resumed.key if resumed else key)
+    return _result(state, stopped, why, log)
+
+
+def _prepared_validation(X: Any, y: Any, weight: Any, dtype: Any) -> Samples | None:
+    if (X is None) != (y is None):
+        missing = "X_val" if X is None else "y_val"
+        raise InvalidArgumentError(f"fit: {missing} is missing; give X_val and y_val together.")
+    if X is not None:
+        return prepared_samples("_val", X, y, weight, dtype)
+    if weight is not None:
         raise InvalidArgumentError(
-            f"fit: batch_size: expected at most the {len(train.X)} rows of X, got {batch_size}; "
+            "fit: sample_weight_val: expected validation samples to go with it; give X_val and "
+            "y_val."
+        )
+    return None
+
+
+def _check_optimizer(optimizer: Any, batch_size: int, n_samples: int) -> None:
+    if batch_size > n_samples:
+        raise InvalidArgumentError(
+            f"fit: batch_size: expected at most the {n_samples} rows of X, got {batch_size}; "
             "None takes all rows in one batch."
         )
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, (Optimizer, Method)):
         raise ArgumentTypeError(
             f"fit: optimizer: expected an optimizer such as optim.sgd(0.1), got {optimizer!r}."
         )
-    if l2 != 0:
-        optimizer = optim.chain(optim.l2(l2), optimizer)
+    compares = isinstance(optimizer, Method) or optim.full_batch_only(optimizer)
+    if compares and batch_size < n_samples:
+        raise InvalidArgumentError(
+            f"fit: batch_size: expected None for an optimizer that compares gradients from step to "
+            f"step, got {batch_size}; those of two mini-batches differ by chance, so take all rows "
+            "in one batch or an optimizer such as optim.adam()."
+        )
 
-    state = TrainingState(model, optimizer.init(model), key)
-    best = _Best(np.inf, 0, model)
-    rows: list[tuple[int, float, float | None, float]] = []
-    stopped: Stopped = "completed"
-    why = f"all {epochs} epochs done"
-    try:
-        for epoch in range(1, epochs + 1):
-            began = time.perf_counter()
-            # What overflows is reported below, with its place, instead of as a warning.
-            with np.errstate(all="ignore"):
-                outcome = run_compiled_epoch(loss, batch_size, state, optimizer, train, validation)
-            if not outcome.finite:
-                stopped = "diverged"
-                with np.errstate(all="ignore"):
-                    cause = find_cause(loss, batch_size, state, optimizer, train, validation)
-                why = f"diverged in epoch {epoch}: {cause}"
-                break
-            state = outcome.state
-            train_loss = float(outcome.train_loss)
-            val_loss = None if outcome.val_loss is None else float(outcome.val_loss)
-            monitored = train_loss if val_loss is None else val_loss
-            is_best = monitored < best.loss
-            if is_best:
-                best = _Best(monitored, epoch, state.model)
-            seconds = time.perf_counter() - began
-            rows.append((epoch, train_loss, val_loss, seconds))
-            record = EpochRecord(epoch, train_loss, val_loss, is_best, seconds, state.model)
-            answers = [callback(record) for callback in callbacks]
-            if any(answers):
-                stopped, why = "callback", f"stopped by a callback after epoch {epoch}"
-                break
-    except KeyboardInterrupt:
-        stopped, why = "interrupted", f"interrupted after {len(rows)} of {epochs} epochs"
 
-    kept = _kept(best, validation is not None)
-    if stopped == "diverged" and rows:
-        kept = f"the last finite weights are those of epoch {len(rows)}, and {kept}"
+def _result(state: TrainingState, stopped: Stopped, why: str, log: Log) -> FitResult:
+    kept = log.kept()
+    if stopped == "diverged" and log.records:
+        kept = f"the last finite weights are those of epoch {len(log.records)}, and {kept}"
     message = f"{why[0].upper()}{why[1:]}; {kept}."
     if stopped == "diverged":
         message = f"{message} {_REMEDY}"
     return FitResult(
-        model=best.model,
-        history=History.from_rows(rows),
+        model=log.best.model,
+        history=log.history(),
         stopped=stopped,
         message=message,
-        best_epoch=best.epoch,
+        best_epoch=log.best.epoch,
         last=state,
     )
-
-
-class _Best(NamedTuple):
-    """The lowest loss so far, its epoch, and the model after it."""
-
-    loss: float
-    epoch: int
-    model: Any
-
-
-def _kept(best: _Best, has_validation: bool) -> str:
-    if not best.epoch:
-        return "the initial weights are kept, no epoch having ended"
-    which = "validation" if has_validation else "training"
-    return f"the weights of epoch {best.epoch} are kept ({which} loss {best.loss:.4g}, the lowest)"

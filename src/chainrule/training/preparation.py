@@ -6,20 +6,32 @@ as such and not found as an error deep inside a compiled program, or not at all.
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from typing import Any
 
 import numpy as np
 
 from chainrule import _tree as tree
+from chainrule import nn
 from chainrule._dtypes import check_supported
 from chainrule._errors import ArgumentTypeError, InvalidArgumentError, ShapeError
-from chainrule.training.epoch import Loss, Samples
+from chainrule.training.epoch import Loss, Samples, cost
 
-__all__ = ["prepared_count", "prepared_model", "prepared_samples", "try_out"]
+__all__ = [
+    "prepared_count",
+    "prepared_model",
+    "prepared_samples",
+    "try_out",
+    "warn_of_probabilities",
+]
+
+_WANT_LOGITS = (nn.sigmoid_cross_entropy, nn.softmax_cross_entropy)
+_GIVE_PROBABILITIES = (nn.sigmoid, nn.softmax)
 
 
 def prepared_model(model: Any) -> Any:
-    """Return the model with arrays for leaves, all of them floats and finite."""
+    """Return the model with arrays for leaves, all finite and those to be trained floats."""
     if not callable(model):
         raise ArgumentTypeError(
             f"fit: model: expected a layer or another callable pytree, got {type(model).__name__}; "
@@ -27,14 +39,15 @@ def prepared_model(model: Any) -> Any:
         )
     # Python numbers among the leaves become arrays: only those have a dtype to keep.
     model = tree.map(np.asarray, model)
-    named = tree.leaves_with_path(model)
-    if not named or any(leaf.dtype.kind != "f" for _, leaf in named):
-        wrong = ", ".join(f"{p.lstrip('.')} ({a.dtype})" for p, a in named if a.dtype.kind != "f")
+    trained = tree.leaves_with_path(nn.parameters(model))
+    if not trained or any(leaf.dtype.kind != "f" for _, leaf in trained):
+        wrong = ", ".join(f"{p.lstrip('.')} ({a.dtype})" for p, a in trained if a.dtype.kind != "f")
         raise ArgumentTypeError(
-            "fit: model: expected a pytree with float arrays as leaves, got "
-            f"{wrong or 'no leaves'}; declare settings with tree.static_field()."
+            "fit: model: expected a pytree with float arrays as parameters, got "
+            f"{wrong or 'none'}; declare settings with tree.static_field(), and arrays that are "
+            "not trained with field(metadata=nn.FIXED)."
         )
-    for path, leaf in named:
+    for path, leaf in tree.leaves_with_path(model):
         if not np.isfinite(leaf).all():
             raise InvalidArgumentError(
                 f"fit: model: expected finite weights, got NaN or infinity in {path.lstrip('.')}; "
@@ -43,8 +56,12 @@ def prepared_model(model: Any) -> Any:
     return model
 
 
-def prepared_samples(X_name: str, y_name: str, X: Any, y: Any, dtype: Any) -> Samples:
-    """Return inputs and targets as finite arrays with as many rows, floats in ``dtype``."""
+def prepared_samples(suffix: str, X: Any, y: Any, weight: Any, dtype: Any) -> Samples:
+    """Return inputs, targets and weights as finite arrays with as many rows, floats in ``dtype``.
+
+    Arguments are named with the suffix: ``"_val"`` for those of the validation part.
+    """
+    X_name, y_name, weight_name = f"X{suffix}", f"y{suffix}", f"sample_weight{suffix}"
     X, y = np.asarray(X), np.asarray(y)
     check_supported(X.dtype, f"fit: {X_name}")
     check_supported(y.dtype, f"fit: {y_name}")
@@ -58,19 +75,53 @@ def prepared_samples(X_name: str, y_name: str, X: Any, y: Any, dtype: Any) -> Sa
             f"fit: {y_name}: expected {X.shape[0]} rows like {X_name}, got shape {y.shape}; "
             "give one target per sample."
         )
-    return Samples(_finite_in(dtype, X_name, X), _finite_in(dtype, y_name, y))
+    if weight is not None:
+        weight = np.asarray(weight)
+        if weight.dtype.kind not in "biuf":
+            raise ArgumentTypeError(
+                f"fit: {weight_name}: expected numbers, got dtype {weight.dtype}."
+            )
+        weight = _finite_in(dtype, weight_name, weight.astype(dtype))
+    return Samples(_finite_in(dtype, X_name, X), _finite_in(dtype, y_name, y), weight)
+
+
+def warn_of_probabilities(model: Any, loss: Loss) -> None:
+    """Warn if a model gives probabilities to a loss that takes their logits."""
+    last = model
+    while isinstance(last, nn.Sequential) and last.layers:
+        last = last.layers[-1]
+    activation = getattr(last, "activation", getattr(last, "function", None))
+    if activation in _GIVE_PROBABILITIES and loss in _WANT_LOGITS:
+        warnings.warn(
+            f"fit: {loss.__name__} takes logits, and the model ends with {activation.__name__}, "
+            "whose outputs are probabilities: it would be applied twice, and the model learns "
+            "little. Make the last activation nn.identity.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def try_out(model: Any, loss: Loss, samples: Samples, y_name: str) -> None:
     """Show every target to the loss once, with the output for one row, to hear its complaints."""
+    if samples.weight is not None and not _takes(loss, "sample_weight"):
+        raise ArgumentTypeError(
+            f"fit: loss: expected one that takes sample_weight, got {loss!r}; return "
+            "np.sum(sample_weight * costs) / np.sum(sample_weight)."
+        )
     with np.errstate(all="ignore"):
         output = np.asarray(model(samples.X[:1]))
-        value = loss(np.broadcast_to(output, (len(samples.X), *output.shape[1:])), samples.y)
+        value = cost(loss, np.broadcast_to(output, (len(samples.X), *output.shape[1:])), samples)
     if np.shape(value) != ():
         raise ShapeError(
             f"fit: loss: expected one number, the mean over samples, got shape {np.shape(value)} "
             f"for {y_name}; take the mean."
         )
+
+
+def _takes(function: Any, name: str) -> bool:
+    """Return whether a function has a parameter of that name, or takes any."""
+    given = inspect.signature(function).parameters
+    return name in given or any(p.kind is p.VAR_KEYWORD for p in given.values())
 
 
 def prepared_count(name: str, value: Any) -> int:

@@ -13,7 +13,7 @@ from chainrule.training.epoch import TrainingState
 
 __all__ = ["EpochRecord", "FitResult", "History", "Stopped"]
 
-Stopped: TypeAlias = Literal["completed", "callback", "interrupted", "diverged"]
+Stopped: TypeAlias = Literal["completed", "converged", "callback", "interrupted", "diverged"]
 
 
 class EpochRecord(NamedTuple):
@@ -28,11 +28,22 @@ class EpochRecord(NamedTuple):
     val_loss : float or None
         The same of the validation samples, if there are any.
     is_best : bool
-        Whether this epoch has the lowest loss so far.
+        Whether this epoch is the best so far, see `FitResult`.
     seconds : float
         Time the epoch took, evaluation included.
     model : pytree
         The model after the epoch.
+    val_score : float or None
+        Of the validation samples, if there is a score.
+    learning_rate : float
+        Of the epoch's last step; NaN for an optimizer that has none.
+    gradient_norms : ndarray of shape (n_parts,)
+        Length of the gradient in each layer with parameters: the root mean square over the
+        epoch's steps. NaN for methods that use curvature.
+    update_norms : ndarray of shape (n_parts,)
+        How far the epoch has moved the parameters of each layer.
+    penalty : float
+        Of the layers (see `chainrule.nn.penalty`), with the weights after the epoch.
     """
 
     epoch: int
@@ -41,11 +52,16 @@ class EpochRecord(NamedTuple):
     is_best: bool
     seconds: float
     model: Any
+    val_score: float | None
+    learning_rate: float
+    gradient_norms: npt.NDArray[Any]
+    update_norms: npt.NDArray[Any]
+    penalty: float
 
 
 @dataclass(frozen=True)
 class History:
-    """The losses epoch by epoch, as columns of equal length.
+    """What was measured epoch by epoch, as columns of equal length.
 
     Both losses are computed alike: by the same function, in evaluation mode, over all samples of
     their part, with the weights the epoch ended with, and without any penalty. (The average over
@@ -61,23 +77,73 @@ class History:
         None without validation data.
     seconds : ndarray of shape (n_epochs,)
         Time each epoch took; the first includes compiling.
+    val_score : ndarray of shape (n_epochs,) or None
+        None without validation data or score.
+    learning_rate : ndarray of shape (n_epochs,)
+    layers : tuple of str
+        The layers that have parameters, such as ``"layer 1"``.
+    gradient_norm, update_norm : ndarray of shape (n_epochs, n_layers)
+        See `EpochRecord`.
+    penalty : ndarray of shape (n_epochs,)
+
+    Examples
+    --------
+    >>> history = History.from_records([], ("layer 1",))
+    >>> list(history.columns())
+    ['epoch', 'train_loss', 'penalty', 'learning_rate', 'seconds', 'gradient_norm of layer 1',
+    'update_norm of layer 1']
     """
 
     epoch: npt.NDArray[np.int64]
     train_loss: npt.NDArray[np.float64]
     val_loss: npt.NDArray[np.float64] | None
     seconds: npt.NDArray[np.float64]
+    val_score: npt.NDArray[np.float64] | None
+    learning_rate: npt.NDArray[np.float64]
+    layers: tuple[str, ...]
+    gradient_norm: npt.NDArray[np.float64]
+    update_norm: npt.NDArray[np.float64]
+    penalty: npt.NDArray[np.float64]
 
     @classmethod
-    def from_rows(cls, rows: Sequence[tuple[int, float, float | None, float]]) -> History:
-        """Turn one row per epoch, the fields in their order, into columns."""
-        epoch, train_loss, val_loss, seconds = zip(*rows, strict=True) if rows else ((),) * 4
+    def from_records(cls, records: Sequence[EpochRecord], layers: tuple[str, ...]) -> History:
+        """Turn one record per epoch into columns."""
+
+        def column(name: str) -> npt.NDArray[np.float64]:
+            return np.array([getattr(record, name) for record in records], np.float64)
+
+        def column_if_any(name: str) -> npt.NDArray[np.float64] | None:
+            known = bool(records) and getattr(records[0], name) is not None
+            return column(name) if known else None
+
         return cls(
-            epoch=np.array(epoch, dtype=np.int64),
-            train_loss=np.array(train_loss, dtype=np.float64),
-            val_loss=None if None in val_loss else np.array(val_loss, dtype=np.float64),
-            seconds=np.array(seconds, dtype=np.float64),
+            epoch=np.array([record.epoch for record in records], np.int64),
+            train_loss=column("train_loss"),
+            val_loss=column_if_any("val_loss"),
+            seconds=column("seconds"),
+            val_score=column_if_any("val_score"),
+            learning_rate=column("learning_rate"),
+            layers=layers,
+            gradient_norm=column("gradient_norms").reshape(-1, len(layers)),
+            update_norm=column("update_norms").reshape(-1, len(layers)),
+            penalty=column("penalty"),
         )
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns by name, those of layers one by one: a table for any data frame."""
+        found: dict[str, Any] = {
+            "epoch": self.epoch,
+            "train_loss": self.train_loss,
+            "val_loss": self.val_loss,
+            "val_score": self.val_score,
+            "penalty": self.penalty,
+            "learning_rate": self.learning_rate,
+            "seconds": self.seconds,
+        }
+        for name in ("gradient_norm", "update_norm"):
+            norms = getattr(self, name)
+            found |= {f"{name} of {layer}": norms[:, i] for i, layer in enumerate(self.layers)}
+        return {name: values for name, values in found.items() if values is not None}
 
     def __len__(self) -> int:
         return len(self.epoch)
@@ -91,12 +157,14 @@ class FitResult:
     ----------
     model : pytree
         The model with the best weights: those after the epoch of lowest validation loss, or of
-        lowest training loss without validation data; the ones it came with if no epoch ended.
+        lowest training loss, penalties of layers included, without validation data; with a score, after the epoch of the highest
+        and among equals of the lowest loss; the ones it came with if no epoch ended.
     history : History
         Of the epochs that ended with finite losses.
-    stopped : {"completed", "callback", "interrupted", "diverged"}
-        Why training ended: all epochs done, asked to by a callback, Ctrl-C, or numbers that were
-        no longer finite.
+    stopped : {"completed", "converged", "callback", "interrupted", "diverged"}
+        Why training ended: all epochs done, at a minimum as nearly as the tolerance asks or the
+        numbers allow (methods that use curvature), asked to by a callback, Ctrl-C, or numbers that
+        were no longer finite.
     message : str
         The same in words, with the epoch whose weights are kept, and for a run that diverged the
         epoch, the batch and the layer where it began and what to try.

@@ -9,6 +9,7 @@ from tests.compiler.native.comparing import check
 import chainrule as cr
 from chainrule._errors import UnsupportedError
 from chainrule.compiler.native import NativeProgram, supports, unsupported
+from chainrule.ops.family import Unary
 
 X = np.random.default_rng(0).normal(size=(12, 8))
 
@@ -135,21 +136,22 @@ def test_constants_are_copied():
 
 
 def test_what_cannot_be_compiled_is_refused():
-    graph = cr.trace(lambda x: np.linalg.inv(x), np.eye(3))
+    positive = Unary("positive", np.positive, None)
+    graph = cr.trace(positive, np.eye(3))
     assert not supports(graph)
-    with pytest.raises(UnsupportedError, match=r"^native: cannot compile op solve; run the graph"):
+    message = r"^native: cannot compile op positive; run the graph"
+    with pytest.raises(UnsupportedError, match=message):
         NativeProgram(graph)
-    half = cr.trace(lambda x: x + 1, np.ones(3, np.float16))
-    assert "an input of dtype float16" in unsupported(half)
-    inside = cr.trace(lambda x: cr.cond(x[0, 0] > 0, np.linalg.det, np.sum, x), np.eye(3))
-    assert unsupported(inside) == ["op det"]
+    inside = cr.trace(lambda x: cr.cond(x[0] > 0, positive, np.sin, x), np.ones(2))
+    assert unsupported(inside) == ["op positive"]
 
 
 def test_everything_can_be_seen(program):
     assert "input0[1, 12, 8] @ input1[1, 8, 12]" in program.kernels or "for i0<" in program.kernels
     assert "define i32" in program.llvm
     assert "run:" in program.asm
-    assert set(program.stats) == {"kernels", "products", "arena_bytes", "flops", "seconds"}
+    counts = {"kernels", "products", "calls", "arena_bytes", "bytes_moved", "flops"}
+    assert set(program.stats) == counts | {"seconds"}
     assert "kernels:" in str(program.stats)
 
 
@@ -163,14 +165,3 @@ def test_memory_is_used_again():
 
     program = NativeProgram(cr.trace(chain, x))
     assert program.stats["arena_bytes"] <= 3 * x.nbytes
-
-
-def test_what_is_too_large_for_memory_is_refused_before_anything_is_touched():
-    x = np.ones(2**22)
-    for function in (
-        lambda x: x[:, None] * x,
-        lambda x: np.sum(np.sort(x[:, None] * x, axis=0)),
-    ):
-        program = NativeProgram(cr.trace(function, x))
-        with pytest.raises(MemoryError):
-            program(x)

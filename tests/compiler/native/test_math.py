@@ -47,6 +47,11 @@ def long_expit(x):
     return np.where(x >= 0, LONG(1), decay) / (1 + decay)
 
 
+def long_logit(x):
+    # 2 x - 1 and 1 - x are exact.
+    return np.where(x < 0.25, np.log(x) - np.log1p(-x), np.log1p((2 * x - 1) / (1 - x)))
+
+
 ROOT_PI = np.sqrt(4 * np.arctan(LONG(1)))
 
 
@@ -71,7 +76,12 @@ def long_erfc(x):
     return np.where(abs(x) < 1.5, 1 - long_erf(x), np.where(x < 0, 2 - tail, tail))
 
 
-LONG_REFERENCES = {"expit": long_expit, "erf": long_erf, "erfc": long_erfc}
+LONG_REFERENCES = {
+    "expit": long_expit,
+    "erf": long_erf,
+    "erfc": long_erfc,
+    "logit": long_logit,
+}
 REFERENCES = {name: getattr(scipy.special, name) for name in LONG_REFERENCES}
 
 
@@ -104,7 +114,7 @@ OVERFLOWS = {
     "float32": (88.72284, -87.33655, -103.97208, 89.41599, 10.05, 9.01, 4.0),
     "float64": (709.782712893384, -708.39641853226, -745.133219101941, 710.475860073944, 26.55),
 }
-SEAMS = (0.5, 0.55, 1.0, 2.0, np.sqrt(2) - 1, np.sqrt(0.5), np.sqrt(2), np.pi / 4)
+SEAMS = (np.log(2) / 4, 0.5, 1.0, 2.0, np.sqrt(2) - 1, np.sqrt(0.5), np.sqrt(2), np.pi / 4)
 
 
 def samples(dtype, n=4000):

@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 import pytest
+import scipy.special
 from tests.compiler.native.comparing import check
 
 import chainrule as cr
 from chainrule import ops
 from chainrule.compiler.native import NativeProgram
 from chainrule.compiler.native.scalars import EMITTERS
+from chainrule.compiler.native.special_functions import ROUTINES
 
 FLOATS = (np.float32, np.float64)
 INTEGERS = (np.int8, np.int32, np.int64, np.uint8, np.uint64)
@@ -84,6 +86,59 @@ def test_elementary_functions_of_two(dtype):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_special_functions(dtype):
+    names = ("erfcx", "erfinv", "gamma", "gammaln", "log_ndtr", "logit", "ndtri")
+    poles = np.array([-1, -2, -7, -0.5, -6.5, 1e-30, 0.999], dtype)
+    x = np.concatenate([special(dtype), poles])
+
+    def function(x):
+        ordered = [
+            ops.bessel_i(x, order=n) + ops.bessel_ie(x, order=n) * ops.bessel_j(x, order=n)
+            for n in (0, 1, 2)
+        ]
+        return [cr.ir.OPS[name](x) for name in names] + ordered
+
+    check(function, x[np.abs(x) != 1e10], ulp=16)
+
+
+def test_scipy_s_functions_are_called():
+    """In float64 results are SciPy's, to the bit."""
+    x = np.concatenate([special(np.float64), np.linspace(-30, 30, 999), np.linspace(0, 1, 99)])
+    orders = [getattr(ops, name) for name in ("bessel_i", "bessel_ie", "bessel_j")]
+
+    def function(x):
+        ones = [cr.ir.OPS[name](x) for name in sorted(set(ROUTINES) & set(cr.ir.OPS) - {"betaln"})]
+        return [
+            *ones,
+            ops.polygamma(x, order=0),
+            *[op(x, order=n) for op in orders for n in range(4)],
+        ]
+
+    check(function, x)
+    check(ops.betaln, x[:, None], x[None, ::9])
+
+
+def test_calls_keep_no_loop_from_being_vectorized():
+    x = np.linspace(0.5, 3.0, 64)
+    program = check(lambda x: np.exp(x) * np.tanh(x) + scipy.special.gammaln(np.log1p(x)), x, ulp=8)
+    (line,) = [line for line in program.kernels.split("\n") if "gammaln" in line]
+    assert not any(name in line for name in ("exp", "tanh", "log1p"))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_polygamma(dtype):
+    """Also left of zero, where the sum that defines it starts, and at its poles."""
+    x = special(dtype)
+    x = np.concatenate([x[~(x < -1e9)], np.array([-3, -20.3, -0.999, 8.99, 9.01, 1e8, 3e8], dtype)])
+    check(lambda x: [ops.polygamma(x, order=n) for n in (0, 1, 2, 5, 30)], x, ulp=128)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_special_functions_of_two(dtype):
+    check(ops.betaln, *pairs(dtype), ulp=8)
+
+
 def corner_integers(dtype):
     limits = np.iinfo(dtype)
     values = {limits.min, limits.min + 1, limits.max, limits.max - 1, 0, 1, 2, 3, 7, 100}
@@ -106,6 +161,22 @@ def test_integers(dtype):
         return [op(x, y) for op in twos] + [op(x) for op in ones]
 
     check(function, x[:, None], x[None, :])
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_powers_of_integers(dtype):
+    x = corner_integers(dtype)
+    y = x[x >= 0]
+    check(ops.power, x[:, None], y[None, :])
+    check(lambda x: ops.power(x, dtype(3)), x)
+
+
+def test_negative_powers_of_integers_are_refused():
+    x = np.array([1, 2])
+    program = NativeProgram(cr.trace(ops.power, x, x))
+    np.testing.assert_array_equal(program(x, np.array([3, 0]))[0], [1, 1])
+    with pytest.raises(ValueError, match="negative integer powers are not allowed"):
+        program(x, np.array([3, -1]))
 
 
 def test_booleans():
@@ -189,4 +260,5 @@ def test_nothing_to_reduce():
 
 
 def test_emitters_are_ops():
-    assert set(EMITTERS) <= set(cr.ir.OPS)
+    """But for SciPy's functions of an order, which are what one op becomes by its order."""
+    assert set(EMITTERS) - {*ROUTINES, "zeta"} <= set(cr.ir.OPS)

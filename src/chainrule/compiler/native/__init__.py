@@ -1,9 +1,10 @@
-"""Machine code: graphs compiled by LLVM, with matrix products by BLAS.
+"""Machine code: graphs compiled by LLVM, with large matrix products by BLAS.
 
 A graph becomes steps over buffers (`schedule`), neighbouring loops over the same positions become
-one (`fuse`), temporaries get their places (`memory`), and the whole becomes one LLVM function
-(`emit`), which is optimized for the CPU at hand and called without Python (`engine`). Importing
-this package loads llvmlite.
+one (`fuse`), temporaries get their places (`memory`), and the whole becomes an LLVM function
+(`emit`) that calls one per kernel (`units`). All are optimized for the CPU (`compilation`),
+kept on disk (`programs`), and called without Python (`engine`). Importing this package loads
+llvmlite, but no stage of compilation: a program found on disk needs none.
 """
 
 from chainrule.compiler.native.engine import NativeProgram

@@ -2,76 +2,52 @@
 
 from __future__ import annotations
 
-import ctypes
-import importlib.machinery
-import importlib.util
-import os
-import sys
+from collections.abc import Sequence
 from typing import Any
 
-from llvmlite import binding as llvm
 from llvmlite import ir
 
-from chainrule.compiler.native import scalars
-from chainrule.compiler.native.layouts import leading_dimension
-from chainrule.compiler.native.views import View
+from chainrule.compiler.native import routines, scalars
+from chainrule.compiler.native.kernels import Product
+from chainrule.compiler.native.matrices import leading_dimension
 
 _POINTER = ir.PointerType()
 _INT = ir.IntType(32)
 
-
-def make_available() -> None:
-    """Tell LLVM where the routines are."""
-    name_of = ctypes.pythonapi.PyCapsule_GetName
-    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    for routine in ("sgemm", "dgemm"):
-        capsule = _routines().__pyx_capi__[routine]
-        llvm.add_symbol(f"chainrule_{routine}", pointer_of(capsule, name_of(capsule)))
+BLOCK = 512
+"""Rows and columns that are computed by a call, about. A call copies what it reads, so that what is
+gained by having more calls is lost again if they are much smaller."""
 
 
-def _routines() -> Any:
-    """Return SciPy's module of BLAS routines.
-
-    It is loaded on its own: importing `scipy.linalg`, of which it is a part but which it does not
-    need, takes longer than compiling a network.
-    """
-    import scipy
-
-    name = "scipy.linalg.cython_blas"
-    if name in sys.modules:
-        return sys.modules[name]
-    folder = os.path.join(os.path.dirname(scipy.__file__), "linalg")
-    spec = importlib.machinery.PathFinder.find_spec(name, [folder])
-    if spec is None or spec.loader is None:
-        return importlib.import_module(name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def block_size(extent: int) -> int:
+    """Return how many rows or columns of a result to compute at once; the last may be fewer."""
+    return -(-extent // max(1, round(extent / BLOCK)))
 
 
 def emit_gemm(
     builder: ir.IRBuilder,
-    left: View,
-    right: View,
-    target: View,
-    pointers: tuple[ir.Value, ir.Value, ir.Value],
+    product: Product,
+    pointers: Sequence[ir.Value],
+    rows: ir.Value,
+    columns: ir.Value,
 ) -> None:
-    """Append a call that multiplies the matrices the pointers point to.
+    """Append a call that computes a block of a product of two matrices.
+
+    The addresses are those of the block's rows of the left factor, its columns of the right one,
+    and its first element.
 
     Fortran's arrays are transposed ours. So it is asked for ``target.T = right.T @ left.T``, and a
     matrix of which it would have to be told that it is transposed is one that is not, and the
     other way round.
     """
-    dtype = target.memory.dtype
-    _, m, n = target.shape
+    left, right = product.left, product.right
+    dtype = product.target.memory.dtype
     k = left.shape[2]
     left_layout, right_layout = leading_dimension(left), leading_dimension(right)
     assert left_layout is not None
     assert right_layout is not None
     module = builder.module
-    routine = "chainrule_dgemm" if dtype.itemsize == 8 else "chainrule_sgemm"
+    routine = f"{routines.BLAS}.{'d' if dtype.itemsize == 8 else 's'}gemm"
     gemm = module.globals.get(routine)
     if gemm is None:
         gemm = ir.Function(module, ir.FunctionType(ir.VoidType(), [_POINTER] * 13), routine)
@@ -79,6 +55,12 @@ def emit_gemm(
 
     def number(value: int) -> ir.Value:
         return _shared(module, f"int_{value}", _INT(value))
+
+    def variable(value: ir.Value) -> ir.Value:
+        with builder.goto_entry_block():
+            place = builder.alloca(_INT)
+        builder.store(builder.trunc(value, _INT), place)
+        return place
 
     def flag(transposed: bool) -> ir.Value:
         letter = "T" if transposed else "N"
@@ -91,8 +73,8 @@ def emit_gemm(
     arguments = [
         flag(right_layout[0]),
         flag(left_layout[0]),
-        number(n),
-        number(m),
+        variable(columns),
+        variable(rows),
         number(k),
         factor(1.0),
         b,
@@ -101,7 +83,7 @@ def emit_gemm(
         number(left_layout[1]),
         factor(0.0),
         c,
-        number(max(n, 1)),
+        number(max(product.target.shape[2], 1)),
     ]
     builder.call(gemm, arguments)
 

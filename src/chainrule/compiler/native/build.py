@@ -1,96 +1,113 @@
-"""From a graph to an executable: all stages of native compilation, in order."""
+"""From a graph to an executable: taken from the cache if it has been compiled before."""
 
 from __future__ import annotations
 
+import functools
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.compiler.native import machine, memory
-from chainrule.compiler.native.emit import emit_module
-from chainrule.compiler.native.expressions import Apply, nodes
-from chainrule.compiler.native.fuse import fuse
-from chainrule.compiler.native.kernels import Block, Loop, Product
-from chainrule.compiler.native.schedule import schedule
+from chainrule.compiler.native import machine, programs, threads
 from chainrule.ir import Graph
+
+if TYPE_CHECKING:
+    # The stages of compilation take longer to import than a program to load that is known.
+    from chainrule.compiler.native.inplace import Donated
+    from chainrule.compiler.native.kernels import Block
+    from chainrule.compiler.native.lower import Lowered
 
 
 class Statistics(dict[str, Any]):
-    """Numbers about a compiled program, shown one a line."""
+    """Numbers about a compiled program, shown one a line.
+
+    ``seconds`` has the time by stage: ``trace`` and ``passes`` if `chainrule.compile` made the
+    graph, ``find`` for looking the program up, and ``load``. If it was not found there are also
+    ``schedule``, ``invariants``, ``fuse``, ``epilogues``, ``chunks``, ``inplace``, ``memory``,
+    ``emit`` and ``compile``; of the last, ``parse``, ``optimize`` and ``generate`` are the parts,
+    added up over the threads that work side by side.
+    """
 
     def __str__(self) -> str:
         return "\n".join(f"{name}: {value}" for name, value in self.items())
 
 
-@dataclass(frozen=True, eq=False)
 class Executable:
     """Machine code and what it needs to run.
 
     Attributes
     ----------
-    block : Block
-        The program as steps.
     constants : list of ndarray
         Contents of the constant buffers, in order.
     arena_bytes : int
         Memory for temporaries.
     code : machine.Code
+    looks_for_signals : bool
+        Whether handlers of signals may be called before a run ends.
     stats : Statistics
     """
 
-    block: Block
-    constants: list[np.ndarray]
-    arena_bytes: int
-    code: machine.Code
-    stats: Statistics
+    def __init__(
+        self, graph: Graph, donated: Donated, program: programs.Program, seconds: dict[str, float]
+    ) -> None:
+        began = time.perf_counter()
+        self._graph = graph
+        self._donated = donated
+        self.constants: list[np.ndarray] = program.constants
+        self.arena_bytes = program.arena_bytes
+        self.looks_for_signals = threads.make_available(program.objects)
+        self.code = machine.Code(program.objects)
+        load = {"load": time.perf_counter() - began}
+        self.stats = Statistics(program.statistics, seconds=seconds | load)
+
+    @functools.cached_property
+    def _lowered(self) -> Lowered:
+        """The stages before machine code, gone through again for what is to be read."""
+        from chainrule.compiler.native.lower import Lowered
+
+        return Lowered(self._graph, self._donated)
+
+    @property
+    def block(self) -> Block:
+        """The program as steps."""
+        return self._lowered.block
+
+    def llvm(self) -> str:
+        """Return the driver and its units in LLVM's assembly language."""
+        return "\n".join(self._lowered.modules())
+
+    def assembly(self) -> str:
+        """Return the machine code as assembly language."""
+        from chainrule.compiler.native.compilation import assembly
+
+        modules = self._lowered.modules()
+        return "\n".join([assembly(text, effort) for text, effort in modules.items()])
 
 
-def build(graph: Graph) -> Executable:
-    """Compile a graph, all of whose ops have to be supported.
+def build(graph: Graph, donated: Donated = ()) -> Executable:
+    """Return what runs a graph.
 
     Parameters
     ----------
     graph : Graph
-        Compiled as it is; the passes have been run before.
+        Taken as it is; the passes have been run before.
+    donated : sequence of (int, int)
+        Inputs and the outputs that take their memory.
+
+    Raises
+    ------
+    UnsupportedError
+        If the graph has an op or a dtype that cannot be compiled.
     """
-    clock = [time.perf_counter()]
-    block, buffers = schedule(graph)
-    fuse(block)
-    clock.append(time.perf_counter())
-    offsets, arena_bytes = memory.plan(block)
-    clock.append(time.perf_counter())
-    module = emit_module(block, offsets, len(graph.inputs), machine.has_fma())
-    code = machine.Code(str(module))
-    clock.append(time.perf_counter() - sum(code.seconds.values()))
-    stages = ("schedule", "memory", "emit")
-    seconds = dict(zip(stages, np.diff(clock).tolist(), strict=True)) | code.seconds
-    stats = Statistics(_statistics(block, arena_bytes), seconds=seconds)
-    return Executable(block, buffers.constants, arena_bytes, code, stats)
+    began = time.perf_counter()
+    key = programs.key_of(graph, f"{machine.surroundings()} {donated}")
+    program = None if key is None else programs.load(key)
+    seconds = {"find": time.perf_counter() - began}
+    if program is None:
+        from chainrule.compiler.native.lower import compiled
 
-
-def _statistics(block: Block, arena_bytes: int) -> dict[str, Any]:
-    steps = list(block.all_steps())
-    return {
-        "kernels": sum(isinstance(step, Loop) for step in steps),
-        "products": sum(isinstance(step, Product) for step in steps),
-        "arena_bytes": arena_bytes,
-        "flops": _flops(block),
-    }
-
-
-def _flops(block: Block) -> int:
-    total = 0
-    for step in block.steps:
-        if isinstance(step, Loop):
-            ops = sum(isinstance(node, Apply) for node in nodes(*step.roots))
-            ops += sum(bool(result.combine) for result in step.results)
-            total += ops * int(np.prod(step.shape))
-        elif isinstance(step, Product):
-            s, m, n = step.target.shape
-            total += 2 * s * m * n * step.left.shape[2]
-        else:
-            times = getattr(step, "length", 1)
-            total += times * sum(_flops(inner) for inner in getattr(step, "blocks", ()))
-    return total
+        program, stages = compiled(graph, donated)
+        seconds |= stages
+        if key is not None:
+            programs.store(key, program)
+    return Executable(graph, donated, program, seconds)

@@ -1,6 +1,6 @@
 """Object code kept on disk, so that a program compiled once is only loaded the next time.
 
-A file is named by a hash of everything its code depends on: the program's text, the CPU and its
+A file is named by a hash of everything its code depends on: what it is the code of, the CPU and its
 features, the versions of LLVM and of this library. It begins with a hash of its contents, so that
 a truncated or changed file is known and made again. Files are written under another name and then
 renamed, which makes a half-written file invisible to others. Whatever goes wrong with the cache
@@ -13,33 +13,67 @@ does without.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
+try:
+    from _blake2 import blake2b
+except ImportError:
+    # The same, but `hashlib` also loads OpenSSL, which takes longer than loading a program.
+    from hashlib import blake2b
 
 MAGIC = b"chainrule object 1\n"
-DIGEST_BYTES = hashlib.sha256().digest_size
+DIGEST_BYTES = 32
 MAX_BYTES = 256 * 2**20
 """What all files together may take; the least recently used are removed first."""
 
-# Looking at every file takes time, so it is done once in so many stores of a process.
+# Looking at every file takes time, so it is done once in so many stores. Processes start to count
+# at different numbers, so that it is done even if each of them stores but a few.
 _STORES_BETWEEN_CLEANINGS = 32
-_stores = 0
+_stores = os.getpid()
+
+
+def digest_of(contents: bytes) -> bytes:
+    """Return a hash of some bytes."""
+    return blake2b(contents, digest_size=DIGEST_BYTES).digest()
 
 
 def key_of(*parts: str) -> str:
     """Return the name under which a program is kept: a hash of all it depends on."""
-    digest = hashlib.sha256()
+    digest = blake2b(digest_size=DIGEST_BYTES)
     for part in parts:
         encoded = part.encode()
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)
     return digest.hexdigest()
+
+
+def _sources() -> str:
+    """Return what tells this state of the library from any other: its files, with their times.
+
+    Keys say what is compiled and not how, so code made by another state is of no use.
+    """
+    found = []
+    folders = [str(Path(__file__).parents[2])]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith((".py", ".ll")):
+                    with contextlib.suppress(OSError):
+                        status = entry.stat()
+                        found.append(f"{entry.path} {status.st_size} {status.st_mtime_ns}")
+                elif entry.is_dir() and entry.name != "__pycache__":
+                    folders.append(entry.path)
+    return "\n".join(sorted(found))
+
+
+LIBRARY = _sources()
+"""The state of the library; empty if it is not made of files, and then nothing is kept. Taken
+before the compiler is imported: if a file is changed meanwhile, new code is kept under the name of
+an old state, which no later process asks for."""
 
 
 def folder() -> Path | None:
@@ -48,10 +82,10 @@ def folder() -> Path | None:
     A folder that others can write to, or that belongs to somebody else, is not used: what is read
     from it would be run.
     """
-    if os.environ.get("CHAINRULE_CACHE", "1") == "0":
+    if not LIBRARY or os.environ.get("CHAINRULE_CACHE", "1") == "0":
         return None
     named = os.environ.get("CHAINRULE_CACHE_DIR")
-    path = Path(named) if named else Path(platformdirs.user_cache_dir("chainrule")) / "native"
+    path = Path(named) if named else _default_folder()
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.stat()
@@ -62,6 +96,12 @@ def folder() -> Path | None:
     ):
         return None
     return path
+
+
+def _default_folder() -> Path:
+    import platformdirs  # needed by some, and not at once
+
+    return Path(platformdirs.user_cache_dir("chainrule")) / "native"
 
 
 def load(key: str) -> bytes | None:
@@ -75,7 +115,7 @@ def load(key: str) -> bytes | None:
     except OSError:
         return None
     head, body = contents[: len(MAGIC) + DIGEST_BYTES], contents[len(MAGIC) + DIGEST_BYTES :]
-    if head != MAGIC + hashlib.sha256(body).digest():
+    if head != MAGIC + digest_of(body):
         with contextlib.suppress(OSError):
             path.unlink()
         return None
@@ -94,7 +134,7 @@ def store(key: str, code: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=where, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(MAGIC + hashlib.sha256(code).digest() + code)
+                file.write(MAGIC + digest_of(code) + code)
             os.replace(temporary, where / key)
         except BaseException:
             with contextlib.suppress(OSError):

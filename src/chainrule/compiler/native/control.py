@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.compiler.native.expressions import Expression, Load
 from chainrule.compiler.native.kernels import Branch, Carry, Repeat, Row, While
 from chainrule.compiler.native.views import View, whole
-from chainrule.ir import Equation, Graph, Var
+from chainrule.ir import Atom, Equation, Graph, Var
 from chainrule.ops.family import BOOL
 
 if TYPE_CHECKING:
@@ -21,14 +21,19 @@ def _nested(
     return type(scheduler)(scheduler.memory, graph, arguments, targets).run()
 
 
-def _inlined(scheduler: Scheduler, equation: Equation) -> None:
-    """Ops that are their graph, with a derivative of their own."""
-    graph = equation.params["graph"]
-    for var, atom in zip(graph.inputs, equation.inputs, strict=True):
+def inline(scheduler: Scheduler, graph: Graph, arguments: Sequence[Atom]) -> list[Expression]:
+    """Schedule a graph as a part of the one at hand, and return what its outputs stand for."""
+    for var, atom in zip(graph.inputs, arguments, strict=True):
         scheduler.values[var] = scheduler.stored_or_constant(atom)
     scheduler.equations(graph)
-    for output, atom in zip(equation.outputs, graph.outputs, strict=True):
-        scheduler.define(output, scheduler.value(atom))
+    return [scheduler.value(atom) for atom in graph.outputs]
+
+
+def _inlined(scheduler: Scheduler, equation: Equation) -> None:
+    """Ops that are their graph, with a derivative of their own."""
+    values = inline(scheduler, equation.params["graph"], equation.inputs)
+    for output, value in zip(equation.outputs, values, strict=True):
+        scheduler.define(output, value)
 
 
 def _scan(scheduler: Scheduler, equation: Equation) -> None:

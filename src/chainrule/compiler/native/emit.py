@@ -2,8 +2,8 @@
 
 ``run(objects, constants, arena)`` takes the addresses of the NumPy array objects that are inputs
 and outputs, those of the constants' elements, and the memory for temporaries. It returns 0, or 1
-if a `Guard` left. Loops become functions of their own, called from here; what holds blocks becomes
-branches around their steps.
+if a `Guard` left, or `threads.INTERRUPTED`. Loops become `units`, called from here, by several
+threads if they are long (see `regions`); what holds blocks becomes branches around their steps.
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ from typing import Any
 
 from llvmlite import ir
 
-from chainrule.compiler.native import blas, scalars
+from chainrule.compiler.native import blas, matrices, products, scalars
+from chainrule.compiler.native.calls import emit_call
+from chainrule.compiler.native.chunks import chunks_of_kernel, cut
+from chainrule.compiler.native.compilation import LOOPS, VECTORS
+from chainrule.compiler.native.descriptions import describe
+from chainrule.compiler.native.functions import emit_nest
 from chainrule.compiler.native.kernels import (
     Block,
     Branch,
+    Call,
     Carry,
     Guard,
-    Loop,
+    Kernel,
     Product,
     Repeat,
     Row,
@@ -26,43 +32,44 @@ from chainrule.compiler.native.kernels import (
     Step,
     While,
 )
-from chainrule.compiler.native.loops import INDEX, POINTER, counted, element, emit_loop
-from chainrule.compiler.native.radix import emit_sort
+from chainrule.compiler.native.loops import INDEX, POINTER, affine, counted, element
+from chainrule.compiler.native.machine import DATA_OFFSET, ENTRY
+from chainrule.compiler.native.nests import arrange
+from chainrule.compiler.native.radix import SORT, emit_sort
+from chainrule.compiler.native.regions import Regions, Values
+from chainrule.compiler.native.threads import BETWEEN_LOOKS
+from chainrule.compiler.native.transposes import emit_transposition, transposition
+from chainrule.compiler.native.units import Units
 from chainrule.compiler.native.views import Buffer, View
+from chainrule.compiler.native.work import ROUNDS, block_work, work
 
 STATUS = ir.IntType(32)
-ENTRY = "run"
-
-# Where CPython keeps the address of an array's elements: right after the head of the object.
-DATA_OFFSET = object.__basicsize__
 
 
-def emit_module(
-    block: Block, offsets: dict[Buffer, int], num_inputs: int, has_fma: bool
-) -> ir.Module:
-    """Return the module of a program.
+class Driver:
+    """Emits the module of a program, which calls units and computes nothing itself.
 
     Parameters
     ----------
-    block : Block
     offsets : dict
         Where in the arena each temporary lies, in bytes.
     num_inputs : int
         The objects handed over are the inputs, then the outputs.
     has_fma : bool
         Whether the CPU has a fused multiply-add.
+    units : Units
+        Makes the functions that are called.
     """
-    return _Program(offsets, num_inputs, has_fma).emitted(block)
 
-
-class _Program:
-    def __init__(self, offsets: dict[Buffer, int], num_inputs: int, has_fma: bool) -> None:
+    def __init__(
+        self, offsets: dict[Buffer, int], num_inputs: int, has_fma: bool, units: Units
+    ) -> None:
         self.module = ir.Module("chainrule")
         self.offsets = offsets
         self.num_inputs = num_inputs
         self.has_fma = has_fma
+        self.units = units
         self.pointers: dict[Buffer, ir.Value] = {}
-        self.num_loops = 0
         type = ir.FunctionType(STATUS, [POINTER] * 3)
         self.function = ir.Function(self.module, type, ENTRY)
         self.function.attributes.add("nounwind")
@@ -75,25 +82,33 @@ class _Program:
         self.addresses = ir.IRBuilder(self.entry)
         self.addresses.position_before(self.addresses.branch(start))
         self.builder = ir.IRBuilder(start)
+        self.regions = Regions(self.builder, self.addresses)
 
     def emitted(self, block: Block) -> ir.Module:
-        """Emit a block and the ways out."""
+        """Return the module of a program: a block, and the ways out."""
         self.block(block)
         self.builder.ret(STATUS(0))
+        self.regions.finish()
         ir.IRBuilder(self.leave).ret(STATUS(1))
         return self.module
 
     def block(self, block: Block) -> None:
+        """Emit the steps of a block."""
         for step in block.steps:
             self.step(step)
 
     def step(self, step: Step) -> None:
-        if isinstance(step, Loop):
-            self.loop(step)
+        """Emit a step."""
+        if isinstance(step, Kernel):
+            self.kernel(step)
         elif isinstance(step, Product):
             self.product(step)
         elif isinstance(step, Sort):
             self.sort(step)
+        elif isinstance(step, Call):
+            self.regions.hold_blas()
+            emit_call(self.builder, step, self.first_element)
+            self.regions.release_blas()
         elif isinstance(step, Guard):
             after = self.function.append_basic_block("checked")
             self.builder.cbranch(self.flag(step.flag), self.leave, after)
@@ -147,29 +162,100 @@ class _Program:
 
     # -- steps without blocks --------------------------------------------------------------------
 
-    def loop(self, loop: Loop) -> None:
-        name = f"loop{self.num_loops}"
-        self.num_loops += 1
-        function, buffers = emit_loop(self.module, name, loop, self.has_fma)
-        self.builder.call(function, [self.pointer(buffer) for buffer in buffers])
+    def kernel(self, kernel: Kernel) -> None:
+        """Emit loops over positions: the call of a unit, or of one for every chunk."""
+        nest = arrange(kernel)
+        chunks = chunks_of_kernel(nest)
+        copy = transposition(nest)
+        ranged = nest.takes_range
+        if ranged:
+            nest = nest.of_any_length()
+        description, buffers = describe(copy or nest, ranged, self.has_fma)
+        type = ir.FunctionType(ir.VoidType(), [POINTER] * len(buffers) + [INDEX] * (2 * ranged))
+
+        def emit(function: ir.Function) -> None:
+            if copy is None:
+                emit_nest(function, nest, buffers, self.has_fma, ranged)
+            else:
+                emit_transposition(function, copy, buffers)
+
+        effort = LOOPS if copy is None else VECTORS
+        function = self.units.function(self.module, description, type, emit, effort)
+
+        def part(b: ir.IRBuilder, pointers: Values, start: ir.Value, stop: ir.Value) -> None:
+            b.call(function, [*pointers, start, stop] if ranged else pointers)
+
+        self.regions.run(chunks, [self.pointer(buffer) for buffer in buffers], part)
 
     def product(self, step: Product) -> None:
+        """Emit a product by code made for its shape, or by BLAS."""
+        if not matrices.is_served(step):
+            self.library_product(step)
+            return
+        rows = products.rows_of(step, self.units, self.module, self.has_fma)
         views = (step.left, step.right, step.target)
         starts = [self.first_element(view) for view in views]
-        count = step.target.shape[0]
-        if count == 1:
-            blas.emit_gemm(self.builder, *views, (starts[0], starts[1], starts[2]))
-            return
-        with counted(self.builder, count, "matrix") as counter:
-            places = []
-            for view, start in zip(views, starts, strict=True):
-                step_by = self.builder.mul(counter, INDEX(view.strides[0]))
-                places.append(element(self.builder, start, step_by, view.memory.dtype))
-            blas.emit_gemm(self.builder, *views, (places[0], places[1], places[2]))
+        if step.epilogue:
+            starts[2:] = [self.pointer(buffer) for buffer in rows.buffers]
+
+        def one(b: ir.IRBuilder, starts: Values, start: ir.Value, stop: ir.Value) -> None:
+            b.call(rows.function, [*starts[:2], rows.extents, *starts[2:], start, stop])
+
+        def several(b: ir.IRBuilder, starts: Values, start: ir.Value, stop: ir.Value) -> None:
+            with counted(b, b.sub(stop, start), "matrix") as counter:
+                number = b.add(start, counter)
+                places = [
+                    element(b, place, affine(b, 0, view.strides, [number]), view.memory.dtype)
+                    for place, view in zip(starts, views, strict=True)
+                ]
+                one(b, places, INDEX(0), INDEX(step.target.shape[1]))
+
+        if step.target.shape[0] == 1:
+            chunks, part = cut(step.target.shape[1], work(step), rows.least), one
+        else:
+            chunks, part = cut(step.target.shape[0], work(step)), several
+        self.regions.run(chunks, starts, part)
+
+    def library_product(self, step: Product) -> None:
+        """Emit a product by BLAS, block after block of one matrix after the other."""
+        views = (step.left, step.right, step.target)
+        count, *sides = step.target.shape
+        height, width = map(blas.block_size, sides)
+        down, across = -(-sides[0] // height), -(-sides[1] // width)
+
+        def part(b: ir.IRBuilder, starts: Values, start: ir.Value, stop: ir.Value) -> None:
+            with counted(b, b.sub(stop, start), "block") as counter:
+                number = b.add(start, counter)
+                matrix, block = _divided(b, number, down * across)
+                row, column = [
+                    b.mul(i, INDEX(size))
+                    for i, size in zip(_divided(b, block, across), (height, width), strict=True)
+                ]
+                positions = [matrix, row, column]
+                places = []
+                for place, view, axes in zip(
+                    starts, views, ((0, 1), (0, 2), (0, 1, 2)), strict=True
+                ):
+                    strides = tuple([view.strides[axis] for axis in axes])
+                    moved = affine(b, 0, strides, [positions[axis] for axis in axes])
+                    places.append(element(b, place, moved, view.memory.dtype))
+                sizes = [
+                    _at_most(b, INDEX(size), b.sub(INDEX(side), first))
+                    for size, side, first in zip((height, width), sides, (row, column), strict=True)
+                ]
+                blas.emit_gemm(b, step, places, *sizes)
+
+        starts = [self.first_element(view) for view in views]
+        self.regions.run(cut(count * down * across, work(step)), starts, part, calls_blas=True)
 
     def sort(self, step: Sort) -> None:
+        """Emit sorting, row after row."""
         source, target = step.source.memory, step.target.memory
-        function = emit_sort(self.module, source.dtype)
+
+        def emit(function: ir.Function) -> None:
+            emit_sort(function, source.dtype)
+
+        function = self.units.function(self.module, f"order {source.dtype}", SORT, emit)
         rows, extent = step.source.shape
         scratch = [self.pointer(buffer) for buffer in step.scratch]
         starts = self.first_element(step.source), self.first_element(step.target)
@@ -178,10 +264,13 @@ class _Program:
             row = element(self.builder, starts[0], start, source.dtype)
             order = element(self.builder, starts[1], start, target.dtype)
             self.builder.call(function, [row, order, INDEX(extent), *scratch])
+            if work(step) > BETWEEN_LOOKS:
+                self.regions.count(work(step) / rows)
 
     # -- steps with blocks -----------------------------------------------------------------------
 
     def branch(self, step: Branch) -> None:
+        """Emit two blocks of which a flag chooses one."""
         with self.builder.if_else(self.flag(step.flag)) as (then, otherwise):
             with then:
                 self.block(step.holds)
@@ -189,6 +278,7 @@ class _Program:
                 self.block(step.fails)
 
     def repeat(self, step: Repeat) -> None:
+        """Emit a block that runs a number of times."""
         b = self.builder
         bases = [self.first_element(row.base) for row in step.rows]
         starts = [self._starts(carry) for carry in step.carries]
@@ -201,7 +291,10 @@ class _Program:
             number = b.sub(INDEX(step.length - 1), counter) if step.reverse else counter
             for row, base in zip(step.rows, bases, strict=True):
                 self._row(row, base, number)
-            self.block(step.body)
+            with self.regions.repeated(step.length):
+                self.block(step.body)
+            if work(step) > BETWEEN_LOOKS:
+                self.regions.count(block_work(step.body))
             for group in phis:
                 self._turn(group)
 
@@ -231,6 +324,7 @@ class _Program:
         self.pointers[row.pointer] = element(self.builder, base, place, row.pointer.dtype)
 
     def while_(self, step: While) -> None:
+        """Emit a block that runs until a flag says no."""
         b = self.builder
         starts = [self._starts(carry) for carry in step.carries]
         before = b.block
@@ -243,10 +337,12 @@ class _Program:
             self._alternating(carry, before, s)
             for carry, s in zip(step.carries, starts, strict=True)
         ]
-        self.block(step.condition)
-        b.cbranch(self.flag(step.flag), body, end)
-        b.position_at_end(body)
-        self.block(step.body)
+        with self.regions.repeated(ROUNDS):
+            self.block(step.condition)
+            b.cbranch(self.flag(step.flag), body, end)
+            b.position_at_end(body)
+            self.block(step.body)
+        self.regions.count(block_work(step.condition) + block_work(step.body))
         for group in phis:
             self._turn(group)
         b.branch(head)
@@ -263,3 +359,13 @@ class _Program:
                 element(self.builder, source, i, dtype), typ=scalars.memory_type(dtype)
             )
             self.builder.store(value, element(self.builder, to, i, dtype))
+
+
+def _divided(b: ir.IRBuilder, number: ir.Value, by: int) -> tuple[ir.Value, ir.Value]:
+    """Return quotient and remainder."""
+    return b.udiv(number, INDEX(by)), b.urem(number, INDEX(by))
+
+
+def _at_most(b: ir.IRBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+    """Return the smaller one of two numbers."""
+    return b.select(b.icmp_unsigned("<", x, y), x, y)

@@ -1,26 +1,35 @@
-"""Merging loops over the same iteration space.
+"""Merging kernels.
 
-Two loops become one if nothing that runs between them stands in the way and they share something:
-an array both read, or one that the first writes and the second reads at the same positions. In the
-latter case the second takes the value from a register; an array that nothing else reads is then
-not written at all.
+Two loops over the same positions become one loop if nothing that runs between them stands in the
+way and they share something: an array both read, or one that the first writes and the second reads
+at the same positions. In the latter case the second takes the value from a register.
+
+Kernels over the same rows become the stages of one nest (see `rows`): maximum, sum and quotient of
+a softmax, say.
+
+An array that nothing else reads is not written at all then, or only a row of it at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterable
 
-from chainrule.compiler.native.expressions import (
-    Expression,
-    Load,
-    Place,
-    count,
-    nodes,
-    replaced_in,
-    views,
+from chainrule.compiler.native.expressions import Expression, Load, Place, replaced_in
+from chainrule.compiler.native.kernels import (
+    Block,
+    Guard,
+    Kernel,
+    Loop,
+    Nest,
+    Result,
+    Step,
+    blocks_of,
 )
-from chainrule.compiler.native.kernels import Block, Guard, Loop, Result, Step, blocks_of
-from chainrule.compiler.native.views import Buffer, View
+from chainrule.compiler.native.rows import rows_on_stack, shared_axes
+from chainrule.compiler.native.special_functions import calls_routines
+from chainrule.compiler.native.views import Buffer
 
 MOST_BUFFERS = 16
 """A merged loop reads and writes no more arrays than this."""
@@ -28,93 +37,175 @@ MOST_BUFFERS = 16
 MOST_NODES = 160
 """A merged loop computes no more than this per position."""
 
+MOST_STAGES = 16
+"""A nest has no more stages than this."""
+
+Join = Callable[[Kernel, Kernel], Callable[[], Kernel] | None]
+"""Returns what makes one kernel of two, or None if that cannot or need not be."""
+
+Finish = Callable[[Kernel, Kernel, Kernel], Kernel]
+"""Told of two kernels and what they were merged into; returns what takes their place."""
+
 
 def fuse(block: Block) -> None:
-    """Merge the loops of a block and of those inside, in place."""
+    """Merge the kernels of a block and of those inside, in place."""
     for step in block.steps:
         for inner in blocks_of(step):
             fuse(inner)
+    readers = _Readers(block)
+    _merge_all(block.steps, _same_positions, readers.after_merging)
+    _merge_all(block.steps, _same_rows, readers.after_merging)
+    accesses = Counter([b for step in block.steps for b in step.reads() | step.writes()])
+    for position, step in enumerate(block.steps):
+        if isinstance(step, Nest):
+            own = [b for b in block.buffers if b in step.writes() and accesses[b] == 1]
+            block.steps[position] = rows_on_stack(step, own)
+
+
+class _Readers:
+    """How many steps of a block read each buffer, kept up as steps are merged."""
+
+    def __init__(self, block: Block) -> None:
+        self.own = frozenset(block.buffers)
+        self.count = Counter([buffer for step in block.steps for buffer in step.reads()])
+
+    def after_merging(self, first: Kernel, second: Kernel, merged: Kernel) -> Kernel:
+        """Return the merged kernel without the results that nothing reads."""
+        self.count.subtract(first.reads())
+        self.count.subtract(second.reads())
+        needed = self._pruned(merged)
+        self.count.update(needed.reads())
+        return needed
+
+    def _pruned(self, kernel: Kernel) -> Kernel:
+        reads = kernel.reads()
+
+        def is_needed(result: Result) -> bool:
+            buffer = result.view.memory
+            return buffer not in self.own or buffer in reads or self.count[buffer] > 0
+
+        stages = []
+        for loop in kernel.stages:
+            results = tuple([result for result in loop.results if is_needed(result)])
+            if len(results) == len(loop.results):
+                stages.append(loop)
+            elif results:
+                stages.append(Loop(loop.shape, loop.reduced, results, loop.ordered))
+        if isinstance(kernel, Nest) and len(stages) > 1:
+            return Nest(kernel.shared, tuple(stages))
+        return stages[0] if stages else kernel
+
+
+# -- the order of steps --------------------------------------------------------------------------
+
+
+class _Access:
+    """What some steps read and write."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self.reads: set[Buffer] = set()
+        self.writes: set[Buffer] = set()
+        self.has_guard = False
+        for step in steps:
+            self.reads |= step.reads()
+            self.writes |= step.writes()
+            self.has_guard |= isinstance(step, Guard)
+
+    def lets_pass(self, step: Kernel) -> bool:
+        """Whether a kernel may run on the other side of the steps."""
+        return (
+            self.writes.isdisjoint(step.reads())
+            and self.writes.isdisjoint(step.writes())
+            and self.reads.isdisjoint(step.writes())
+        )
+
+
+def _merge_all(steps: list[Step], join: Join, finish: Finish) -> None:
+    """Merge whatever can be, in place."""
     position = 0
-    while position < len(block.steps):
-        if not _merge_upwards(block, position):
-            position += 1
+    while position < len(steps):
+        merged_at = _merge_upwards(steps, position, join, finish)
+        position = position + 1 if merged_at is None else merged_at
 
 
-def _merge_upwards(block: Block, position: int) -> bool:
-    """Merge the step at a position into one before it, if that can be done."""
-    steps = block.steps
+def _merge_upwards(steps: list[Step], position: int, join: Join, finish: Finish) -> int | None:
+    """Merge the step at a position into one before it, and return where that stands then."""
     second = steps[position]
-    if not isinstance(second, Loop) or second.ordered:
-        return False
+    if not isinstance(second, Kernel):
+        return None
     for earlier in reversed(range(position)):
         first = steps[earlier]
-        if isinstance(first, Loop) and _fit(first, second):
-            between = steps[earlier + 1 : position]
-            guarded = any(isinstance(step, Guard) for step in between)
-            up = _can_pass(second, between) and not guarded
-            down = _can_pass(first, between)
-            if up or down:
-                merged = _merged(first, second)
-                del steps[position]
-                steps[earlier] = merged
-                if not up:
-                    # The first waits for the second, which needs what was between.
-                    steps.insert(position - 1, steps.pop(earlier))
-                at = steps.index(merged)
-                steps[at] = _without_unread(merged, block)
-                return True
-    return False
+        merge = join(first, second) if isinstance(first, Kernel) else None
+        if merge is None or not isinstance(first, Kernel):
+            continue
+        between = _Access(steps[earlier + 1 : position])
+        up = between.lets_pass(second) and not between.has_guard
+        if up or between.lets_pass(first):
+            # Else the first waits for the second, which needs what is between.
+            at = earlier if up else position - 1
+            del steps[position], steps[earlier]
+            steps.insert(at, finish(first, second, merge()))
+            return at
+    return None
 
 
-def _can_pass(step: Step, others: Sequence[Step]) -> bool:
-    """Whether a step may run on the other side of some others."""
-    reads, writes = step.reads(), step.writes()
-    for other in others:
-        other_writes = other.writes()
-        if writes & (other_writes | other.reads()) or reads & other_writes:
+# -- the same positions --------------------------------------------------------------------------
+
+
+def _same_positions(
+    first: Kernel, second: Kernel, in_company: bool = False
+) -> Callable[[], Kernel] | None:
+    """Join two loops over the same positions; stages of a nest are in company anyway."""
+    if not isinstance(first, Loop) or not isinstance(second, Loop):
+        return None
+    if first.shape != second.shape or first.ordered or second.ordered:
+        return None
+    read, written = second.reads(), first.writes()
+    passes_on = not written.isdisjoint(read)
+    if not (in_company or passes_on or not first.reads().isdisjoint(read)):
+        return None
+    if any(first.reduced) and any(second.reduced) and first.reduced != second.reduced:
+        return None
+    if calls_routines(first) != calls_routines(second):
+        return None
+    if any(result.combine.startswith("arg") for loop in (first, second) for result in loop.results):
+        return None
+    if not second.writes().isdisjoint(written | first.reads()):
+        return None
+    if passes_on and not _hands_over(first, second):
+        return None
+    buffers = {view.buffer for loop in (first, second) for view in loop.all_views}
+    if len(buffers | written | second.writes()) > MOST_BUFFERS:
+        return None
+    if len(first.nodes) + len(second.nodes) > MOST_NODES:
+        return None
+    return functools.partial(_merged, first, second)
+
+
+def _hands_over(first: Loop, second: Loop) -> bool:
+    """Whether all that a loop reads of what an earlier one writes is of the same position."""
+    written: dict[Buffer, Result] = {}
+    for result in first.results:
+        buffer = result.view.memory.root
+        if buffer in written:
             return False
+        written[buffer] = result
+    for node in second.nodes:
+        if isinstance(node, (Load, Place)) and node.view.buffer is not None:
+            source = written.get(node.view.buffer.root)
+            if source and (isinstance(node, Place) or source.combine or source.target != node.view):
+                return False
     return True
 
 
-def _fit(first: Loop, second: Loop) -> bool:
-    if first.ordered or first.shape != second.shape:
-        return False
-    if any(first.reduced) and any(second.reduced) and first.reduced != second.reduced:
-        return False
-    if any(result.combine.startswith("arg") for loop in (first, second) for result in loop.results):
-        return False
-    written: dict[Buffer, Result] = {}
-    for result in first.results:
-        buffer = result.view.memory
-        assert buffer is not None
-        if buffer.root in written:
-            return False
-        written[buffer.root] = result
-    if second.writes() & (set(written) | first.reads()):
-        return False
-    shares = bool(first.reads() & second.reads())
-    for node in nodes(*second.roots):
-        if isinstance(node, (Load, Place)) and node.view.buffer is not None:
-            source = written.get(node.view.buffer.root)
-            if source is None:
-                continue
-            if isinstance(node, Place) or source.combine or source.target != node.view:
-                return False
-            shares = True
-    everything = views(*first.roots, *second.roots)
-    buffers = {view.buffer for view in everything} | set(written) | second.writes()
-    size = sum(count(root) for root in (*first.roots, *second.roots))
-    return shares and len(buffers) <= MOST_BUFFERS and size <= MOST_NODES
-
-
 def _merged(first: Loop, second: Loop) -> Loop:
-    produced: dict[Buffer, tuple[View | Place, Expression]] = {}
+    produced: dict[Buffer, Expression] = {}
     for result in first.results:
-        produced[result.view.memory] = result.target, result.value
+        produced[result.view.memory] = result.value
 
     def change(node: Expression) -> Expression | None:
         if isinstance(node, Load) and node.view.buffer in produced:
-            return produced[node.view.buffer][1]
+            return produced[node.view.buffer]
         return None
 
     roots = iter(replaced_in(second.roots, change))
@@ -130,15 +221,21 @@ def _merged(first: Loop, second: Loop) -> Loop:
     return Loop(first.shape, reduced, tuple(results))
 
 
-def _without_unread(loop: Loop, block: Block) -> Loop:
-    """Return the loop without the results that nothing reads."""
-    others: set[Buffer] = set()
-    for step in block.steps:
-        others |= step.reads()
-    own = set(block.buffers)
-    kept = [
-        result
-        for result in loop.results
-        if result.view.memory not in own or result.view.memory in others
-    ]
-    return Loop(loop.shape, loop.reduced, tuple(kept or loop.results), loop.ordered)
+# -- the same rows -------------------------------------------------------------------------------
+
+
+def _same_rows(first: Kernel, second: Kernel) -> Callable[[], Kernel] | None:
+    """Join kernels over the same rows as stages of a nest."""
+    if first.writes().isdisjoint(second.reads()):
+        return None
+    if len(first.stages) + len(second.stages) > MOST_STAGES:
+        return None
+    shared = shared_axes(first, second)
+    return None if shared is None else functools.partial(_nest, shared, first, second)
+
+
+def _nest(shared: int, first: Kernel, second: Kernel) -> Kernel:
+    stages: list[Step] = [*first.stages, *second.stages]
+    join = functools.partial(_same_positions, in_company=True)
+    _merge_all(stages, join, lambda first, second, merged: merged)
+    return Nest(shared, tuple([stage for stage in stages if isinstance(stage, Loop)]))

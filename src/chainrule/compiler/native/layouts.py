@@ -1,8 +1,7 @@
-"""Scheduling ops that move elements: changes of layout, joining, gathering, matrix products."""
+"""Scheduling ops that move elements: changes of layout, joining, gathering."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,9 @@ from chainrule.compiler.native.expressions import (
     Expression,
     Load,
     Place,
-    is_light,
     relayout,
 )
-from chainrule.compiler.native.kernels import Loop, Product, Result
+from chainrule.compiler.native.kernels import Loop, Result
 from chainrule.compiler.native.views import (
     Shape,
     View,
@@ -157,108 +155,6 @@ def _scatter(scheduler: Scheduler, equation: Equation) -> None:
     scheduler.values[output] = Load(target)
 
 
-# -- matrix products -----------------------------------------------------------------------------
-
-SMALLEST_PRODUCT = 4096
-"""Multiplications from which on a product is worth a call of BLAS."""
-
-
-LARGEST = 2**31 - 1
-"""BLAS counts in 32 bits."""
-
-
-def _dot(scheduler: Scheduler, equation: Equation) -> None:
-    (x, y), (output,) = equation.inputs, equation.outputs
-    contract, shared = equation.params["contract"], equation.params["shared"]
-    free = [
-        tuple([i for i in range(a.type.ndim) if i not in c and i not in s])
-        for a, c, s in zip((x, y), contract, shared, strict=True)
-    ]
-    lead = tuple([x.type.shape[i] for i in shared[0]])
-    rows = tuple([x.type.shape[i] for i in free[0]])
-    columns = tuple([y.type.shape[i] for i in free[1]])
-    summed = tuple([x.type.shape[i] for i in contract[0]])
-    s, m, n, k = map(math.prod, (lead, rows, columns, summed))
-    is_large = m * n * k >= SMALLEST_PRODUCT and 1 < min(m, n, k) <= max(m, n, k) <= LARGEST
-    if output.type.dtype.kind == "f" and is_large and s:
-        target = scheduler.new(output)
-        left = _matrices(scheduler, x, shared[0] + free[0] + contract[0], (s, m, k))
-        right = _matrices(scheduler, y, shared[1] + contract[1] + free[1], (s, k, n))
-        flat = reshaped(target, (s, m, n))
-        assert flat is not None
-        scheduler.add(Product(left, right, flat))
-        scheduler.values[output] = Load(target)
-        return
-
-    # Small or odd: an ordinary loop over all of the axes, that adds up over the last ones.
-    left_value = _opened(
-        scheduler, x, shared[0] + free[0] + contract[0], (*lead, *rows), columns, summed
-    )
-    right_value = _opened(
-        scheduler, y, shared[1] + free[1] + contract[1], lead, rows, (*columns, *summed)
-    )
-    product = Apply("multiply", (left_value, right_value), output.type.dtype)
-    if not summed:
-        scheduler.define(output, product)
-        return
-    target = scheduler.new(output)
-    shape = (*lead, *rows, *columns, *summed)
-    axes = range(len(shape) - len(summed), len(shape))
-    scheduler.reduce(target, product, shape, axes, "add")
-    scheduler.values[output] = Load(target)
-
-
-def _opened(
-    scheduler: Scheduler, atom: Atom, order: Shape, before: Shape, missing: Shape, after: Shape
-) -> Expression:
-    """Return a factor with its axes in order, repeated along those it lacks."""
-    value = scheduler.value(atom)
-    if isinstance(value, Constant):
-        return value
-    if not is_light(value):
-        value = Load(scheduler.stored(atom))
-    at = len(before)
-
-    def change(view: View) -> View:
-        turned = transposed(view, order)
-        strides = turned.strides[:at] + (0,) * len(missing) + turned.strides[at:]
-        return View(view.buffer, (*before, *missing, *after), strides, view.offset)
-
-    changed = relayout(value, change)
-    assert changed is not None
-    return changed
-
-
-def _matrices(scheduler: Scheduler, atom: Atom, order: Shape, shape: Shape) -> View:
-    """Return a factor as a stack of matrices that BLAS can read, copied if need be."""
-    view = scheduler.stored(atom)
-    turned = transposed(view, order)
-    flat = reshaped(turned, shape)
-    if flat is not None and leading_dimension(flat) is not None:
-        return flat
-    copy = scheduler.temporary(atom.type.dtype, turned.shape)
-    scheduler.store(copy, Load(turned))
-    flat = reshaped(copy, shape)
-    assert flat is not None
-    return flat
-
-
-def leading_dimension(matrix: View) -> tuple[bool, int] | None:
-    """Return whether BLAS, to which arrays are Fortran's, has to transpose, and the stride.
-
-    None if it cannot read the matrices of the stack at all.
-    """
-    _, rows, columns = matrix.shape
-    _, down, across = matrix.strides
-    if max(down, across) > LARGEST:
-        return None
-    if (across == 1 or columns == 1) and (down >= columns or rows == 1):
-        return False, max(down if rows > 1 else 1, columns, 1)
-    if (down == 1 or rows == 1) and (across >= rows or columns == 1):
-        return True, max(across if columns > 1 else 1, rows, 1)
-    return None
-
-
 HANDLERS = {
     "reshape": _layout,
     "transpose": _layout,
@@ -269,5 +165,4 @@ HANDLERS = {
     "pad": _pad,
     "gather": _gather,
     "scatter": _scatter,
-    "dot": _dot,
 }

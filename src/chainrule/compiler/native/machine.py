@@ -1,18 +1,27 @@
-"""LLVM for the CPU at hand: optimization, code, and its address."""
+"""The CPU at hand as LLVM sees it, and machine code loaded to be called."""
 
 from __future__ import annotations
 
 import functools
-import itertools
+import re
+import sys
 import threading
-import time
+from collections.abc import Sequence
 from typing import Any
 
 import llvmlite
 from llvmlite import binding as llvm
 
-from chainrule.compiler.native import blas, cache
-from chainrule.compiler.native.emit import ENTRY
+from chainrule.compiler.native import cache, routines
+
+ENTRY = "run"
+"""The name of the function that is called; see `emit`."""
+
+# Where CPython keeps the address of an array's elements: right after the head of the object.
+DATA_OFFSET = object.__basicsize__
+
+ALIGNMENT = 64
+"""The arena, and every array in it, starts at a multiple of so many bytes."""
 
 _lock = threading.Lock()
 
@@ -32,98 +41,88 @@ def has_fma() -> bool:
 
 
 @functools.cache
-def _initialize() -> None:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    blas.make_available()
+def has_float16() -> bool:
+    """Whether the CPU converts from float16 and back; no library is there to do it."""
+    found = llvm.get_host_cpu_features()
+    return bool(found.get("f16c", "aarch64" in llvm.get_process_triple()))
 
 
-def _target_machine() -> Any:
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features(), opt=3, jit=True
-    )
-
-
-def _surroundings() -> tuple[str, ...]:
-    """Return what object code depends on beside the program."""
-    return (
+@functools.cache
+def surroundings() -> str:
+    """Return a hash of what machine code depends on beside what it is the code of."""
+    return cache.key_of(
+        cache.LIBRARY,
+        f"{sys.implementation.cache_tag} {DATA_OFFSET}",
         llvm.get_process_triple(),
         llvm.get_host_cpu_name(),
         features(),
         ".".join(map(str, llvm.llvm_version_info)),
         llvmlite.__version__,
+        routines.version(),
     )
 
 
-def _optimize(module: Any, machine: Any) -> None:
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
-    options.slp_vectorization = True
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+@functools.cache
+def initialize() -> None:
+    """Get LLVM ready to make and to load code for this CPU."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
 
 
-def _parsed(text: str, machine: Any) -> Any:
-    module = llvm.parse_assembly(text)
-    module.triple = llvm.get_process_triple()
-    module.data_layout = str(machine.target_data)
-    module.verify()
-    return module
-
-
-class Code:
-    """A module made into machine code, or taken from the cache if it has been made before.
+def target_machine(level: int) -> Any:
+    """Return LLVM's description of this CPU.
 
     Parameters
     ----------
-    text : str
-        The module, as LLVM's assembly language.
+    level : {0, 1, 2, 3}
+        How hard to try when instructions are chosen.
+    """
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features(), opt=level, jit=True
+    )
+
+
+class Code:
+    """Object code that can be called.
+
+    Parameters
+    ----------
+    objects : sequence of bytes
+        One of them has the function `ENTRY`.
 
     Attributes
     ----------
     address : int
-        Where the entry point is.
-    seconds : dict
-        Time by stage: ``parse``, ``optimize`` and ``generate`` if the code was made, and ``load``.
+        Where that function is.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.seconds: dict[str, float] = {}
+    def __init__(self, objects: Sequence[bytes]) -> None:
+        # Names stand in object code as they are, whatever its format.
+        named = {name for code in objects for name in re.findall(rb"scipy\.[\w.]+", code)}
+        routines.make_available(sorted(name.decode() for name in named))
         with _lock:
-            _initialize()
-            began = time.perf_counter()
-            machine = _target_machine()
-            key = cache.key_of(text, *_surroundings())
-            code = cache.load(key)
-            if code is None:
-                code = self._compiled(machine)
-                cache.store(key, code)
-                began = time.perf_counter()
-            self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-            self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+            initialize()
+            self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(0))
+            for code in objects:
+                self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
             self._engine.finalize_object()
-            self.address: int = self._engine.get_function_address(ENTRY)
-            self.seconds["load"] = time.perf_counter() - began
+            self.address: int = self.address_of(ENTRY)
 
-    def _compiled(self, machine: Any) -> bytes:
-        """Return the object code, adding to ``seconds``."""
-        clock = [time.perf_counter()]
-        module = _parsed(self.text, machine)
-        clock.append(time.perf_counter())
-        _optimize(module, machine)
-        clock.append(time.perf_counter())
-        code = machine.emit_object(module)
-        clock.append(time.perf_counter())
-        stages = ("parse", "optimize", "generate")
-        for stage, (start, stop) in zip(stages, itertools.pairwise(clock), strict=True):
-            self.seconds[stage] = stop - start
-        return bytes(code)
+    def address_of(self, name: str) -> int:
+        """Return where a function is."""
+        found: int = self._engine.get_function_address(name)
+        return found
 
-    def assembly(self) -> str:
-        """Return the machine code as assembly language, made once more to be read."""
-        with _lock:
-            machine = _target_machine()
-            module = _parsed(self.text, machine)
-            _optimize(module, machine)
-            return str(machine.emit_assembly(module))
+
+def compiled(text: str, optimized: bool = True) -> Code:
+    """Return the code of a module in LLVM's assembly language that depends on nothing else."""
+    key = cache.key_of("module", text, surroundings(), str(optimized))
+    code = cache.load(key)
+    if code is None:
+        # Takes longer to import than code that is known to load.
+        from chainrule.compiler.native.compilation import DRIVER, LOOPS, object_code
+
+        initialize()
+        code, _ = object_code(text, LOOPS if optimized else DRIVER)
+        cache.store(key, code)
+    return Code([code])

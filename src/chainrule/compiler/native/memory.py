@@ -12,9 +12,8 @@ import itertools
 from collections.abc import Iterator
 
 from chainrule.compiler.native.kernels import Block, blocks_of
+from chainrule.compiler.native.machine import ALIGNMENT
 from chainrule.compiler.native.views import Buffer
-
-ALIGNMENT = 64
 
 Lifetime = tuple[int, int]
 

@@ -1,4 +1,4 @@
-"""The order of a loop nest's axes, chosen so that the innermost runs through memory.
+"""The order of a kernel's axes, chosen so that the innermost runs through memory.
 
 `arrange` drops axes of length 1, merges neighbours that all views step through as one, and puts
 the axes of a reduction where they cost least. Two orders serve. With the reduced axes innermost,
@@ -9,60 +9,53 @@ for sums down the columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from chainrule.compiler.native.expressions import Constant, Expression, Place, relayout_all, views
-from chainrule.compiler.native.kernels import Loop, Result
-from chainrule.compiler.native.views import View
+from chainrule.compiler.native.expressions import Constant, Expression, Place, relayout_all
+from chainrule.compiler.native.kernels import Kernel, Loop, Nest, Result
+from chainrule.compiler.native.views import Shape, View
+
+Axes = list[list[int]]
+"""Groups of neighbouring axes, each of which is to be one axis."""
 
 
-@dataclass(frozen=True)
-class Nest:
-    """A loop with its axes in the order in which they are nested, the outermost first.
+def arrange(kernel: Kernel) -> Nest:
+    """Return a kernel with its axes dropped, merged and ordered, the outermost first.
 
-    Attributes
-    ----------
-    loop : Loop
-    first_reduced, after_reduced : int
-        Where the reduced axes start and where they end.
+    A single loop shares with no one, so what it has outside of its innermost work counts as shared.
     """
-
-    loop: Loop
-    first_reduced: int
-    after_reduced: int
-
-    @property
-    def in_registers(self) -> bool:
-        """Whether sums are kept in registers, the reduced axes being innermost."""
-        return self.after_reduced == len(self.loop.shape)
-
-
-def arrange(loop: Loop) -> Nest:
-    """Return a loop with its axes dropped, merged and ordered."""
-    loop = _with_axes(loop, _merged(loop))
-    kept = [axis for axis, flag in enumerate(loop.reduced) if not flag]
-    reduced = [axis for axis, flag in enumerate(loop.reduced) if flag]
-    if not reduced:
-        return Nest(_without_reductions(loop), len(kept), len(kept))
-    if kept and _sums_side_by_side(loop, kept[-1], reduced[-1]):
-        order = kept[:-1] + reduced + kept[-1:]
-        return Nest(_with_axes(loop, [[axis] for axis in order]), len(kept) - 1, len(order) - 1)
-    order = kept + reduced
-    return Nest(_with_axes(loop, [[axis] for axis in order]), len(kept), len(order))
+    shared = kernel.shared if isinstance(kernel, Nest) else 0
+    outer = merged_axes(kernel.stages, 0, shared)
+    stages = []
+    for loop in kernel.stages:
+        own = _ordered(loop, merged_axes((loop,), shared, len(loop.shape)))
+        loop = _with_axes(loop, outer + own)
+        stages.append(loop if any(loop.reduced) else _without_reductions(loop))
+    if len(stages) == 1:
+        (loop,) = stages
+        innermost = max(len(loop.shape) - 1, 0)
+        return Nest(loop.first_reduced if loop.in_registers else innermost, (loop,))
+    return Nest(len(outer), tuple(stages))
 
 
-def _merged(loop: Loop) -> list[list[int]]:
-    """Return groups of neighbouring axes that can be one; axes of length 1 are in none."""
-    everything = views(*loop.roots) + [result.view for result in loop.results]
-    groups: list[list[int]] = []
-    for axis, extent in enumerate(loop.shape):
+def merged_axes(loops: Sequence[Loop], start: int, stop: int) -> Axes:
+    """Return groups of axes that can be one in all the loops; those of length 1 are in none."""
+    everything = [
+        view
+        for loop in loops
+        for view in (*loop.all_views, *[result.view for result in loop.results])
+    ]
+    groups: Axes = []
+    for axis in range(start, stop):
+        extent = loops[0].shape[axis]
         if extent == 1:
             continue
         if groups:
             before = groups[-1][-1]
-            if loop.reduced[before] == loop.reduced[axis] and all(
+            if all(loop.reduced[before] == loop.reduced[axis] for loop in loops) and all(
                 view.strides[before] == view.strides[axis] * extent for view in everything
             ):
                 groups[-1].append(axis)
@@ -71,14 +64,30 @@ def _merged(loop: Loop) -> list[list[int]]:
     return groups
 
 
-def _with_axes(loop: Loop, groups: list[list[int]]) -> Loop:
+def _ordered(loop: Loop, groups: Axes) -> Axes:
+    kept = [group for group in groups if not loop.reduced[group[-1]]]
+    reduced = [group for group in groups if loop.reduced[group[-1]]]
+    if kept and reduced and _sums_side_by_side(loop, kept[-1][-1], reduced[-1][-1]):
+        return kept[:-1] + reduced + kept[-1:]
+    return kept + reduced
+
+
+def _with_axes(loop: Loop, groups: Axes) -> Loop:
     """Return the loop with one axis per group of merged axes."""
-    shape = tuple([int(np.prod([loop.shape[axis] for axis in group])) for group in groups])
+    shape = tuple([math.prod([loop.shape[axis] for axis in group]) for group in groups])
 
     def change(view: View) -> View:
         strides = tuple([view.strides[group[-1]] for group in groups])
         return View(view.buffer, shape, strides, view.offset)
 
+    reduced = tuple([loop.reduced[group[-1]] for group in groups])
+    return with_views(loop, change, shape, reduced)
+
+
+def with_views(
+    loop: Loop, change: Callable[[View], View], shape: Shape, reduced: tuple[bool, ...]
+) -> Loop:
+    """Return the loop with all its views changed."""
     changed = relayout_all(loop.roots, change)
     assert changed is not None
     roots = iter(changed)
@@ -93,7 +102,6 @@ def _with_axes(loop: Loop, groups: list[list[int]]) -> Loop:
         else:
             target = change(result.target)
         results.append(Result(target, value, result.combine))
-    reduced = tuple([loop.reduced[group[-1]] for group in groups])
     return Loop(shape, reduced, tuple(results), loop.ordered)
 
 
@@ -114,7 +122,6 @@ def _sums_side_by_side(loop: Loop, kept: int, reduced: int) -> bool:
     """Whether the last kept axis runs through memory more than the last reduced one does."""
     if any(result.combine.startswith("arg") for result in loop.results):
         return False
-    loads = views(*loop.roots)
-    along_kept = sum(view.strides[kept] == 1 for view in loads)
-    along_reduced = sum(view.strides[reduced] == 1 for view in loads)
+    along_kept = sum(view.strides[kept] == 1 for view in loop.all_views)
+    along_reduced = sum(view.strides[reduced] == 1 for view in loop.all_views)
     return along_kept > along_reduced

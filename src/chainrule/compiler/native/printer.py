@@ -8,13 +8,16 @@ from chainrule.compiler.native.expressions import Apply, Constant, Load, Place, 
 from chainrule.compiler.native.kernels import (
     Block,
     Branch,
+    Call,
     Guard,
+    Kernel,
     Loop,
     Product,
     Sort,
     Step,
     While,
 )
+from chainrule.compiler.native.math import MATH, MATH2
 from chainrule.compiler.native.views import Shape, View
 
 _INDENT = "  "
@@ -60,24 +63,39 @@ def _place_text(target: View | Place, names: Sequence[str], known: dict[int, str
     return f"{target.view.buffer}[{_summed(terms if fixed == '0' else [*terms, fixed])}]"
 
 
-def _loop_lines(loop: Loop, indent: str) -> list[str]:
-    names = [f"i{axis}" for axis in range(len(loop.shape))]
-    space = ", ".join(
-        f"{name}<{extent}{' (reduced)' if reduced else ''}"
-        for name, extent, reduced in zip(names, loop.shape, loop.reduced, strict=True)
+def _kernel_lines(kernel: Kernel, indent: str) -> list[str]:
+    if isinstance(kernel, Loop):
+        return _loop_lines(kernel, 0, indent)
+    shape = kernel.stages[0].shape[: kernel.shared]
+    lines = [f"{indent}for {_axes_text(shape, [False] * kernel.shared)}:"]
+    for loop in kernel.stages:
+        lines += _loop_lines(loop, kernel.shared, indent + _INDENT)
+    return lines
+
+
+def _axes_text(shape: Shape, reduced: Sequence[bool], start: int = 0) -> str:
+    return ", ".join(
+        f"i{axis}<{extent}{' (reduced)' if flag else ''}"
+        for axis, (extent, flag) in enumerate(zip(shape, reduced, strict=True), start)
     )
-    lines = [f"{indent}for {space}:" if space else f"{indent}once:"]
+
+
+def _loop_lines(loop: Loop, shared: int, indent: str) -> list[str]:
+    """Return a loop as text, within loops over the axes it shares with others."""
+    names = [f"i{axis}" for axis in range(len(loop.shape))]
+    own = _axes_text(loop.shape[shared:], loop.reduced[shared:], shared)
+    inner = indent + _INDENT if own or not shared else indent
+    head = [f"{indent}for {own}:"] if own else [] if shared else [f"{indent}once:"]
+    lines: list[str] = []
     known: dict[int, str] = {}
     uses: dict[int, int] = {}
-    everything = list(nodes(*loop.roots))
-    for node in everything:
+    for node in loop.nodes:
         if isinstance(node, Apply):
             for argument in node.arguments:
                 uses[id(argument)] = uses.get(id(argument), 0) + 1
     for root in loop.roots:
         uses[id(root)] = uses.get(id(root), 0) + 1
-    inner = indent + _INDENT
-    for node in everything:
+    for node in loop.nodes:
         if isinstance(node, Constant):
             text = repr(node.value.item())
         elif isinstance(node, Load):
@@ -92,7 +110,7 @@ def _loop_lines(loop: Loop, indent: str) -> list[str]:
                 text = f"{node.dtype}({arguments[0]})"
             text = text or f"{node.op}({', '.join(arguments)})"
             if uses.get(id(node), 0) > 1:
-                name = f"t{len(lines) - 1}"
+                name = f"t{len(lines)}"
                 lines.append(f"{inner}{name} = {text}")
                 text = name
         known[id(node)] = text
@@ -106,7 +124,7 @@ def _loop_lines(loop: Loop, indent: str) -> list[str]:
             lines.append(f"{inner}{target} {symbol}= {value}")
         else:
             lines.append(f"{inner}{target} = {result.combine}({target}, {value})")
-    return lines
+    return head + lines
 
 
 def _matrix_text(view: View) -> str:
@@ -115,13 +133,18 @@ def _matrix_text(view: View) -> str:
 
 def _step_lines(step: Step, indent: str) -> list[str]:
     inner = indent + _INDENT
-    if isinstance(step, Loop):
-        return _loop_lines(step, indent)
+    if isinstance(step, Kernel):
+        return _kernel_lines(step, indent)
     if isinstance(step, Product):
         names = [_matrix_text(view) for view in (step.target, step.left, step.right)]
-        return [f"{indent}{names[0]} = {names[1]} @ {names[2]}"]
+        line = f"{indent}{names[0]} = {names[1]} @ {names[2]}"
+        return [line, *(_kernel_lines(step.epilogue, inner) if step.epilogue else ())]
     if isinstance(step, Sort):
         return [f"{indent}{_matrix_text(step.target)} = order({_matrix_text(step.source)})"]
+    if isinstance(step, Call):
+        arguments = [str(a.buffer if isinstance(a, View) else a) for a in step.arguments]
+        times = f"{step.count} times " if step.count > 1 else ""
+        return [f"{indent}{times}{step.routine.rpartition('.')[2]}({', '.join(arguments)})"]
     if isinstance(step, Guard):
         return [f"{indent}if {step.flag.buffer}: leave"]
     if isinstance(step, Branch):
@@ -154,3 +177,25 @@ def _block_lines(block: Block, indent: str) -> list[str]:
 def format_block(block: Block) -> str:
     """Return a block as text."""
     return "\n".join(_block_lines(block, ""))
+
+
+def title(step: Step) -> str:
+    """Return what a step is in a line: where it runs, and the ops, elementary functions first."""
+    if isinstance(step, Product):
+        factors = [f"{view.buffer}{list(view.shape[-2:])}" for view in (step.left, step.right)]
+        times = f"{step.target.shape[0]} times " if step.target.shape[0] > 1 else ""
+        head, ops = times + " @ ".join(factors), _ops(step.epilogue) if step.epilogue else []
+    else:
+        head = _step_lines(step, "")[0].partition(", with ")[0].removesuffix(":")
+        head = head.replace(" (reduced)", "")  # the ops say it
+        ops = (_ops(step) or ["copy"]) if isinstance(step, Kernel) else []
+    return f"{head}: {', '.join(ops)}" if ops else head
+
+
+def _ops(kernel: Kernel) -> list[str]:
+    names = [node.op for node in nodes(*kernel.roots) if isinstance(node, Apply)]
+    results = [result for loop in kernel.stages for result in loop.results]
+    names += [{"add": "sum"}.get(r.combine, r.combine) for r in results if r.combine]
+    names += ["gather" for node in nodes(*kernel.roots) if isinstance(node, Place)]
+    names += ["scatter" for result in results if isinstance(result.target, Place)]
+    return sorted(dict.fromkeys(names), key=lambda name: name not in MATH and name not in MATH2)

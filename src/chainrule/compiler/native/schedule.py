@@ -20,7 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.compiler.native import control, layouts, sorting
+from chainrule.compiler.native import (
+    control,
+    expansions,
+    lapack,
+    layouts,
+    matrices,
+    searching,
+    sorting,
+    special_functions,
+)
 from chainrule.compiler.native.expressions import (
     INDEX,
     MAX_NODES,
@@ -68,6 +77,11 @@ class Memory:
         """Return a new buffer."""
         number = next(self._numbers.setdefault(kind, itertools.count()))
         return Buffer(dtype, size, kind, number, of)
+
+    def make_temporary(self, buffer: Buffer) -> None:
+        """Move what has been an output into the arena."""
+        counter = self._numbers.setdefault("arena", itertools.count())
+        buffer.kind, buffer.number = "arena", next(counter)
 
     def constant(self, value: Any) -> Expression:
         """Return what stands for a constant; what it merely repeats is kept once."""
@@ -154,10 +168,15 @@ class Scheduler:
         self.uses.update(atom for atom in graph.outputs if isinstance(atom, Var))
         for equation in graph.equations:
             handler = HANDLERS.get(equation.op.name)
-            if handler is not None:
+            expansion = expansions.expansion_of(equation)
+            if expansion is not None:
+                values = expansions.expand(self, equation, expansion)
+                for output, value in zip(equation.outputs, values, strict=True):
+                    self.define(output, value)
+            elif handler is not None:
                 handler(self, equation)
             elif isinstance(equation.op, Elementwise):
-                self._elementwise(equation)
+                self.elementwise(equation)
             else:
                 raise AssertionError(f"{equation.op.name} is not compiled; `unsupported` says so")
 
@@ -277,7 +296,10 @@ class Scheduler:
             index = Apply("convert", (index,), INDEX)
         below = Apply("less", (index, Constant(INDEX.type(-extent))), BOOL)
         above = Apply("less", (Constant(INDEX.type(extent - 1)), index), BOOL)
-        wrong = Apply("bitwise_or", (below, above), BOOL)
+        self.leave_if(Apply("bitwise_or", (below, above), BOOL), shape)
+
+    def leave_if(self, wrong: Expression, shape: Shape) -> None:
+        """Append the steps that leave the program if an expression is true anywhere."""
         flag = self.temporary(BOOL, ())
         if shape:
             self.reduce(flag, wrong, shape, range(len(shape)), "maximum")
@@ -285,7 +307,8 @@ class Scheduler:
             self.store(flag, wrong)
         self.add(Guard(flag))
 
-    def _elementwise(self, equation: Equation) -> None:
+    def elementwise(self, equation: Equation) -> None:
+        """Let the result of an elementwise op stand for an expression."""
         (output,) = equation.outputs
         arguments = [self.spread(atom, output.type.shape) for atom in equation.inputs]
         if equation.op.name == "stop_gradient" or (
@@ -380,6 +403,17 @@ def _running(scheduler: Scheduler, equation: Equation) -> None:
         scheduler.add(Loop(after.shape, (False,) * len(shape), (result,), ordered=True))
 
 
+def _power(scheduler: Scheduler, equation: Equation) -> None:
+    """Integers have no negative powers: the interpreter raises the error."""
+    _, y = equation.inputs
+    dtype = y.type.dtype
+    if dtype.kind == "i" and y.type.size and not (isinstance(y, Literal) and np.all(y.value >= 0)):
+        exponent = scheduler.stored_or_constant(y)
+        is_negative = Apply("less", (exponent, Constant(dtype.type(0))), BOOL)
+        scheduler.leave_if(is_negative, y.type.shape)
+    scheduler.elementwise(equation)
+
+
 # -- counters ------------------------------------------------------------------------------------
 
 
@@ -407,9 +441,15 @@ HANDLERS: dict[str, Handler] = {
     "argmin": _position,
     "cumsum": _running,
     "cumprod": _running,
+    "power": _power,
     "random_bits": _random_bits,
     **layouts.HANDLERS,
+    **matrices.HANDLERS,
     **sorting.HANDLERS,
+    **searching.HANDLERS,
+    **special_functions.HANDLERS,
+    **lapack.HANDLERS,
+    **expansions.HANDLERS,
     **control.HANDLERS,
 }
 """How ops other than elementwise ones are scheduled."""

@@ -27,9 +27,10 @@ class Buffer:
     dtype : numpy.dtype
     size : int
         Number of elements.
-    kind : {"input", "output", "constant", "arena", "pointer"}
+    kind : {"input", "output", "constant", "arena", "pointer", "row"}
         Where it lies. A pointer is moved by the loop it belongs to: it stands for the current row
-        of an array, or for the current place of a loop's carry.
+        of an array, or for the current place of a loop's carry. A row lies on the stack of the
+        kernel that writes and reads it.
     number : int
         Which one of its kind.
     of : Buffer or None

@@ -75,6 +75,7 @@ MATH: dict[str, Emitter] = {
     "tanh": _emitter(exponential.tanh),
     "log": _emitter(logarithm.log),
     "log1p": _emitter(logarithm.log1p),
+    "logit": _emitter(logarithm.logit),
     "sqrt": _emitter(power.sqrt),
     "cbrt": _emitter(power.cbrt),
     "sin": _emitter(trigonometric.sin),

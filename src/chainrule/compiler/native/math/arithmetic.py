@@ -15,6 +15,8 @@ machine, and error-free transformations stay what they are.
 
 from __future__ import annotations
 
+import functools
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,8 +78,36 @@ class PerFormat(Generic[T]):
         return self.single if format is SINGLE else self.double
 
 
+def splat(type: ir.Type, value: float) -> ir.Constant:
+    """Return a constant, repeated for a vector."""
+    if isinstance(type, ir.VectorType):
+        return _repeated(type, value, math.copysign(1.0, value))
+    return ir.Constant(type, value)
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _repeated(type: ir.VectorType, value: float, sign: float) -> ir.Constant:
+    """Return a vector constant, which keeps the text that llvmlite takes long to write."""
+    return ir.Constant(type, [value] * type.count)
+
+
 Coefficients = PerFormat[Sequence[float]]
 """Of a polynomial, the constant term first."""
+
+
+def intrinsic(builder: ir.IRBuilder, name: str, *arguments: ir.Value) -> ir.Value:
+    """Call one of LLVM's functions whose arguments and result are all of one type."""
+    # llvmlite can declare these for scalars only.
+    type = arguments[0].type
+    is_vector = isinstance(type, ir.VectorType)
+    element = type.element if is_vector else type
+    full_name = f"llvm.{name}.{f'v{type.count}' if is_vector else ''}{element.intrinsic_name}"
+    module = builder.module
+    function = module.globals.get(full_name)
+    if function is None:
+        signature = ir.FunctionType(type, [type] * len(arguments))
+        function = ir.Function(module, signature, full_name)
+    return builder.call(function, arguments)
 
 
 class Arithmetic:
@@ -117,22 +147,7 @@ class Arithmetic:
 
     def constant(self, type: ir.Type, value: float) -> ir.Constant:
         """Return a constant, repeated for a vector."""
-        return ir.Constant(type, [value] * self.count if self.count else value)
-
-    def intrinsic(self, name: str, arguments: Sequence[ir.Value]) -> ir.Value:
-        """Call one of LLVM's functions whose arguments and result are all of one type."""
-        # llvmlite can declare these for scalars only.
-        type = arguments[0].type
-        element = type.element if isinstance(type, ir.VectorType) else type
-        count = f"v{self.count}" if self.count else ""
-        full_name = f"llvm.{name}.{count}{element.intrinsic_name}"
-        module = self.builder.module
-        if full_name in module.globals:
-            function = module.get_global(full_name)
-        else:
-            signature = ir.FunctionType(type, [type] * len(arguments))
-            function = ir.Function(module, signature, full_name)
-        return self.builder.call(function, arguments)
+        return splat(type, value)
 
     def real(self, value: float) -> Real:
         """Return a constant number, rounded to the format."""
@@ -249,7 +264,7 @@ class Real:
 
     def _intrinsic(self, name: str, *others: Real) -> Real:
         arguments = [self.value, *(other.value for other in others)]
-        return Real(self.arithmetic, self.arithmetic.intrinsic(name, arguments))
+        return Real(self.arithmetic, intrinsic(self.arithmetic.builder, name, *arguments))
 
 
 class Bits:
@@ -292,7 +307,7 @@ class Bits:
     def followed_by(self, other: Bits, count: Bits | int) -> Bits:
         """Return the leading half of the bits of both, after the first `count` ones."""
         arguments = [self.value, other.value, self._other(count)]
-        return Bits(self.arithmetic, self.arithmetic.intrinsic("fshl", arguments))
+        return Bits(self.arithmetic, intrinsic(self.arithmetic.builder, "fshl", *arguments))
 
     def narrowed(self, arithmetic: Arithmetic) -> Bits:
         """Return the low 32 bits of 64."""

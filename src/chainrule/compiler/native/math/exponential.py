@@ -23,7 +23,7 @@ from chainrule.compiler.native.math.arithmetic import (
     polynomial,
     where,
 )
-from chainrule.compiler.native.math.coefficients import EXP, LN2, SINH, TANH
+from chainrule.compiler.native.math.coefficients import EXP, LN2, SINH
 from chainrule.compiler.native.math.double_double import (
     Pair,
     fast_two_sum,
@@ -163,17 +163,21 @@ def _exp_of_negative(x: Real) -> Real:
 
 
 def tanh(x: Real) -> Real:
-    """Emit tanh(x); error below 1.6 ulp.
+    """Emit tanh(x) = u / (u + 2) with u = exp(2 |x|) - 1 and the sign of x; error below 1.7 ulp.
 
-    x + x³ P(x²) for |x| < 0.55, where tanh(x) is about 1/2; beyond, 1 - 2 e / (1 + e) with
-    e = exp(-2 |x|), whose second term and its error are the smaller ones.
+    With 2 |x| = k ln 2 + r and t = exp(r) - 1, u = 2^k t + (2^k - 1). k is not negative, so that
+    the last difference is exact as far as it counts, and no digits of a small t are lost. The
+    denominator is a pair, so that only u and the quotient are rounded.
     """
-    size = abs(x)
-    e = exp_within_limits(at_least(-2.0 * size, -NEGLIGIBLE[x.format]))
-    large = mul_add(e / (1.0 + e), -2.0, 1.0)
-    square = x * x
-    small = mul_add(size * square, polynomial(square, TANH[x.format]), size)
-    return where(size < 0.55, small, large).with_sign_of(x)
+    reduced = _reduce(at_most(2.0 * abs(x), NEGLIGIBLE[x.format]))
+    r = reduced.r
+    t = r + mul_add(r * r, polynomial(r, EXP[x.format]), reduced.r_low)
+    power = _power_of_two(reduced.exponent)
+    u = mul_add(power, t, power - 1.0)
+    denominator = u + 2.0
+    rest = u - (denominator - 2.0)
+    quotient = rounded_quotient(Pair(u, x.like(0.0)), Pair(denominator, rest))
+    return quotient.with_sign_of(x)
 
 
 def sinh(x: Real) -> Real:

@@ -1,4 +1,4 @@
-"""log, log1p and logaddexp.
+"""log, log1p, logit and logaddexp.
 
 A positive number is 2^k m with m between sqrt(1/2) and sqrt(2), and log(2^k m) = k ln 2 + log(m).
 With f = m - 1, which is exact, and s = f / (2 + f), log(1 + f) = log((1 + s) / (1 - s)) is an odd
@@ -13,6 +13,7 @@ import math
 from chainrule.compiler.native.math.arithmetic import (
     SINGLE,
     Bits,
+    PerFormat,
     Real,
     mul_add,
     polynomial,
@@ -20,7 +21,7 @@ from chainrule.compiler.native.math.arithmetic import (
     where,
 )
 from chainrule.compiler.native.math.coefficients import LN2, LOG, LOG_TAYLOR
-from chainrule.compiler.native.math.double_double import Pair, two_sum
+from chainrule.compiler.native.math.double_double import Pair, quotient, two_sum
 from chainrule.compiler.native.math.exponential import exp
 
 
@@ -82,17 +83,18 @@ def log(x: Real) -> Real:
     return _with_limits(x, _sum(unbiased(exponent) - added, m - 1.0))
 
 
-def log_of_pair(x: Pair) -> Real:
+def log_of_pair(x: Pair, added: Real | float = 0.0) -> Real:
     """Emit log(high + low) for a normal positive high part; error below 1.5 ulp of a normal result.
 
-    Where k is 0, f = (high - 1) + low keeps all digits of low, however close to 1 the sum is.
+    It is the logarithm of 2^-added times that. Where k is 0, f = (high - 1) + low keeps all digits
+    of low, however close to 1 the sum is.
     """
     exponent, m = normalize(x.high)
     format = x.high.format
     # 2^-k need not be a normal number, but 4 · 2^-k is.
     scale = ((2 * format.bias + 2 - exponent) << format.fraction_bits).as_real()
     f = mul_add(0.25 * x.low, scale, m - 1.0)
-    return _sum(unbiased(exponent), f)
+    return _sum(unbiased(exponent) - added, f)
 
 
 def log1p(x: Real) -> Real:
@@ -101,6 +103,22 @@ def log1p(x: Real) -> Real:
     result = _with_limits(u.high, log_of_pair(u))
     # x - x²/2 is x, with its sign if it is 0.
     return where(abs(x) < 2.0 ** -(x.format.precision + 1), x, result)
+
+
+_LIFT = PerFormat(single=64.0, double=512.0)
+"""A number below 2^-lift is its own odds, and 2^lift makes it a normal number."""
+
+
+def logit(x: Real) -> Real:
+    """Emit log(x / (1 - x)); error below 1.6 ulp. Infinite at 0 and 1, NaN outside."""
+    lift = _LIFT[x.format]
+    is_tiny = x < 2.0**-lift
+    rest = two_sum(x.like(1.0), -x)
+    odds = quotient(Pair(x, x.like(0.0)), rest)
+    high, low = where(is_tiny, x * 2.0**lift, odds.high), where(is_tiny, 0.0, odds.low)
+    result = log_of_pair(Pair(high, low), where(is_tiny, lift, 0.0))
+    result = where(x < 1.0, result, where(x.equals(1.0), math.inf, math.nan))
+    return where(x > 0.0, result, where(x.equals(0.0), -math.inf, math.nan))
 
 
 def logaddexp(x: Real, y: Real) -> Real:
