@@ -16,7 +16,7 @@ X = np.ones((4, 3))
 
 SUMMARY = (
     r"chainrule: compile\(project\)\(float64\[4, 3\], float64\[3, 2\]\): 1 kernels, 1 products, "
-    r"0 calls, arena 64 B, 56 flop, (compiled|taken from the cache) in [\d.]+ m?s "
+    r"0 calls, arena 64 B, 56 flop, (compiled|taken from the cache) in [\d.]+ [mu]?s "
     r"\(ms: trace [\d.]+, passes [\d.]+, find [\d.]+, .*load [\d.]+\)"
 )
 
