@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ from benchmarks.peers.row import (
     library_of,
 )
 from benchmarks.timing import Timing, duration, summarize
+
+REST_SECONDS = 0.1
+"""A pause before every turn, so that the threads of whoever was before have gone to sleep."""
 
 
 class Verdict(NamedTuple):
@@ -117,6 +121,7 @@ def measure(python: str, name: str, row: Row, dtype: str, rounds: int) -> Measur
         order = list(peers)
         start = turn % max(1, len(order))
         for peer in order[start:] + order[:start]:
+            time.sleep(REST_SECONDS)
             try:
                 peers[peer].round()
             except PeerError as error:
