@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.accuracy [--seeds N]`` cuts each data set in five folds anew for every seed,
 fits both networks with the same settings to four of them, and prints mean and standard error of
-their scores on the fifth: the share of samples classified correctly, or R². A third column has scikit-learn's network behind a
-StandardScaler, which the estimators here have built in.
+their scores on the fifth: the share of samples classified correctly, or R². A third column has
+scikit-learn's network behind a StandardScaler, which the estimators here have built in.
 """
 
 from __future__ import annotations

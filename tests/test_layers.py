@@ -27,6 +27,7 @@ LAYERS = (
     ("optim",),
     ("training",),
     ("datasets",),
+    ("estimators",),
     ("cli",),
 )
 ORDER = [module for layer in LAYERS for module in layer]

@@ -2,7 +2,7 @@
 
 Import it as ``import chainrule as cr`` and write functions in plain NumPy. `grad`, `jvp`, `vjp`,
 `jacobian`, `hessian` and `vmap` transform them, `compile` traces them once and runs them fast,
-`nn`, `optim` and `training` build on that.
+`nn`, `optim` and `training` build on that, and `estimators` on those.
 """
 
 from __future__ import annotations
@@ -40,12 +40,30 @@ from chainrule.transforms import (
 )
 
 if TYPE_CHECKING:
-    from chainrule import datasets, linalg, nn, optim, random, special, testing, training
+    from chainrule import (
+        datasets,
+        estimators,
+        linalg,
+        nn,
+        optim,
+        random,
+        special,
+        testing,
+        training,
+    )
+    from chainrule.estimators import (
+        LinearRegression,
+        LogisticRegression,
+        MLPClassifier,
+        MLPRegressor,
+        Perceptron,
+    )
 
 __version__ = "0.1.0"
 
 _LAZY_MODULES = (
     "datasets",
+    "estimators",
     "linalg",
     "nn",
     "optim",
@@ -54,10 +72,23 @@ _LAZY_MODULES = (
     "testing",
     "training",
 )
+_ESTIMATORS = (
+    "LinearRegression",
+    "LogisticRegression",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Perceptron",
+)
+
 __all__ = [
     "ChainruleError",
     "Dual",
     "Graph",
+    "LinearRegression",
+    "LogisticRegression",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Perceptron",
     "asarray",
     "at",
     "checkpoint",
@@ -65,6 +96,7 @@ __all__ = [
     "cond",
     "custom_derivative",
     "datasets",
+    "estimators",
     "fori_loop",
     "get_threads",
     "grad",
@@ -95,8 +127,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _LAZY_MODULES:
         return importlib.import_module(f"chainrule.{name}")
+    if name in _ESTIMATORS:
+        return getattr(importlib.import_module("chainrule.estimators"), name)
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY_MODULES})
+    return sorted({*globals(), *_LAZY_MODULES, *_ESTIMATORS})

@@ -63,7 +63,7 @@ class Log:
         train_loss = float(train_loss)
         val_loss = None if val_loss is None else float(val_loss)
         score = None if val_score is None else float(val_score)
-        # Weights that are the best for what is minimized, penalties included, or for unseen samples.
+        # The best are those for unseen samples, or else for what is minimized.
         monitored = train_loss + float(penalty) if val_loss is None else val_loss
         rank = (monitored,) if score is None else (-score, monitored)
         is_best = rank < self.best.rank or not self.records

@@ -156,9 +156,10 @@ class FitResult:
     Attributes
     ----------
     model : pytree
-        The model with the best weights: those after the epoch of lowest validation loss, or of
-        lowest training loss, penalties of layers included, without validation data; with a score, after the epoch of the highest
-        and among equals of the lowest loss; the ones it came with if no epoch ended.
+        The model with the best weights: those after the epoch of lowest validation loss, or
+        without validation data of lowest training loss with the penalties of the layers. With a
+        score, those after the epoch of the highest, and among equals of the lowest loss. The
+        initial ones if no epoch ended.
     history : History
         Of the epochs that ended with finite losses.
     stopped : {"completed", "converged", "callback", "interrupted", "diverged"}
