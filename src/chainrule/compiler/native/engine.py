@@ -13,6 +13,7 @@ from chainrule.compiler.interpreter import Program
 from chainrule.compiler.native import arguments, machine
 from chainrule.compiler.native.build import Executable, build
 from chainrule.compiler.native.capacity import check_sizes, check_total, out_of_memory
+from chainrule.compiler.native.results import Results
 from chainrule.ir import ArrayType, Graph
 
 if TYPE_CHECKING:
@@ -77,9 +78,10 @@ class NativeProgram:
         self.stats = self._executable.stats
         check_total(graph, self._executable.arena_bytes)
         types = graph.output_types
-        self._outputs = [(type.shape, type.dtype) for type in types]
+        outputs: list[Any] = [(type.shape, type.dtype) for type in types]
         for _, output in self._donated:
-            self._outputs[output] = ((0,), types[output].dtype)  # to be replaced by what is taken
+            outputs[output] = ((0,), types[output].dtype)  # to be replaced by what is taken
+        self._results = Results(outputs)
         self._scalars = [number for number, type in enumerate(types) if not type.shape]
         constants = [array.ctypes.data for array in self._executable.constants]
         self._constants = np.array(constants, np.uintp)
@@ -107,7 +109,7 @@ class NativeProgram:
         order, which costs next to nothing.
         """
         try:
-            outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
+            outputs: list[Any] = self._results.new()
             arena = scratch(self._executable.arena_bytes, self._executable.looks_for_signals)
             if self._donated:
                 return self._attempt_in_place(arrays, outputs, arena)
