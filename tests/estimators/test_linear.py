@@ -41,7 +41,7 @@ def exact_solution(A: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.array([float(value) for value in solution])
 
 
-@pytest.mark.skipif(not EXTENDED, reason="NumPy's longdouble is float64 on this machine")
+@pytest.mark.skipif(not EXTENDED, reason="refinement needs a longdouble longer than float64")
 @pytest.mark.parametrize("solver", ["svd", "qr"])
 @pytest.mark.parametrize("name", sorted(NIST))
 def test_certified_values(name, solver):

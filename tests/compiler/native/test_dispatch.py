@@ -56,7 +56,7 @@ class Counted:
 
     value: Any
 
-    @property  # type: ignore[no-redef]
+    @property  # type: ignore[no-redef] - it takes the place of the field's default
     def value(self) -> Any:
         return self._value
 

@@ -1,11 +1,16 @@
 """Ctrl-C, and other signals, during a run that would take minutes."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+needs_timer = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="the signal comes from a timer of POSIX"
+)
 
 BEGINNING = """
 import os, signal, sys, threading, time
@@ -102,7 +107,7 @@ print(np.array_equal(f(short), before))
     assert run(body) == ["interrupted", "True"]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX signals")
+@needs_timer
 def test_what_a_handler_raises_is_raised():
     body = """
     def handler(number, frame):
@@ -128,7 +133,7 @@ SECONDS_LONG = """
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX signals")
+@needs_timer
 def test_a_run_goes_on_if_the_handler_says_nothing():
     body = (
         SECONDS_LONG

@@ -108,9 +108,7 @@ def _windows_bytes() -> int:
         )
 
     status = MemoryStatus(length=ctypes.sizeof(MemoryStatus))
-    # Looked up by name, since the attribute is there on Windows only.
-    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009
-    known = kernel.GlobalMemoryStatusEx(ctypes.byref(status))
+    known = ctypes.CDLL("kernel32").GlobalMemoryStatusEx(ctypes.byref(status))
     return int(status.total_with_swap) if known else sys.maxsize
 
 

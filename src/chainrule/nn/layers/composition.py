@@ -96,7 +96,8 @@ class Sequential(Layer):
         for position in range(len(self.layers)):
             x, layer = self._apply(position, x, keys[position], training)
             after.append(layer)
-        return x, replace(self, layers=type(self.layers)(after))  # type: ignore[call-arg]
+        # Of the same kind as before, lest the tree change its structure.
+        return x, replace(self, layers=after if isinstance(self.layers, list) else tuple(after))
 
     def _keys(self, key: Key | None) -> Any:
         count = len(self.layers)
