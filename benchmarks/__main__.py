@@ -13,7 +13,17 @@ import sys
 import numpy as np
 import scipy
 
-from benchmarks import compilation, counts, differentiation, digits, dispatch, memory, startup
+from benchmarks import (
+    accuracy,
+    compilation,
+    counts,
+    differentiation,
+    digits,
+    dispatch,
+    fits,
+    memory,
+    startup,
+)
 
 SECTIONS = (
     "startup",
@@ -22,6 +32,8 @@ SECTIONS = (
     "differentiation",
     "digits",
     "memory",
+    "fits",
+    "accuracy",
     "counts",
 )
 
@@ -42,12 +54,14 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, {sys.platform}\n"
         "Each line: median, range of the middle half of the rounds, ratio to the first line."
     )
-    for section in (startup, compilation):
+    for section in (startup, compilation, fits):
         if section.__name__.rpartition(".")[2] in sections:
             section.run(max(2, chosen.rounds // 3))
     for section in (dispatch, differentiation, digits, memory):
         if section.__name__.rpartition(".")[2] in sections:
             section.run(chosen.rounds)
+    if "accuracy" in sections:
+        accuracy.run(accuracy.SEEDS)
     if "counts" in sections:
         counts.run(chosen.suite)
 

@@ -25,6 +25,8 @@ from sklearn.preprocessing import StandardScaler
 
 import chainrule as cr
 
+SEEDS = 5
+
 TASKS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("digits", "MLPClassifier", {}),
     ("breast_cancer", "MLPClassifier", {}),
@@ -75,5 +77,5 @@ def run(seeds: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     run(parser.parse_args().seeds)

@@ -19,9 +19,10 @@ from chainrule.ir import ArrayType, Op, register
 UINT64 = np.dtype(np.uint64)
 KEY_WORDS = 2
 
-_ROTATIONS = (16, 42, 12, 31, 16, 32, 24, 21)
-_PARITY = 0x1BD11BDAA9FC1A22
-_ROUNDS = 20
+ROTATIONS = (16, 42, 12, 31, 16, 32, 24, 21)
+_SHIFTS = tuple((np.uint64(left), np.uint64(64 - left)) for left in ROTATIONS)
+PARITY = 0x1BD11BDAA9FC1A22
+ROUNDS = 20
 
 
 def threefry2x64(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -39,17 +40,23 @@ def threefry2x64(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, A
     ----------
     .. [1] Salmon, Moraes, Dror and Shaw, Parallel random numbers: as easy as 1, 2, 3, SC 2011.
     """
-    schedule = (key[0], key[1], key[0] ^ key[1] ^ np.uint64(_PARITY))
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ np.uint64(PARITY))
     with np.errstate(over="ignore"):  # the arithmetic is modulo 2^64
-        x, y = counter[0] + schedule[0], counter[1] + schedule[1]
-        for number in range(_ROUNDS):
-            rotation = np.uint64(_ROTATIONS[number % 8])
-            x = x + y
-            y = ((y << rotation) | (y >> (np.uint64(64) - rotation))) ^ x
+        x, y = np.asarray(counter[0] + schedule[0]), np.asarray(counter[1] + schedule[1])
+        shifted = np.empty_like(y)
+        # In place: for few words, making arrays would take longer than the arithmetic.
+        for number in range(ROUNDS):
+            left, right = _SHIFTS[number % 8]
+            x += y
+            np.left_shift(y, left, out=shifted)
+            y >>= right
+            y |= shifted
+            y ^= x
             if number % 4 == 3:
                 step = number // 4 + 1
-                x = x + schedule[step % 3]
-                y = y + schedule[(step + 1) % 3] + np.uint64(step)
+                x += schedule[step % 3]
+                y += schedule[(step + 1) % 3]
+                y += np.uint64(step)
     return x, y
 
 

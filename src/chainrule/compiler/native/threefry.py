@@ -7,9 +7,7 @@ import functools
 from llvmlite import ir
 
 from chainrule.compiler.native.math.arithmetic import splat
-from chainrule.ops.random_bits import _PARITY as PARITY
-from chainrule.ops.random_bits import _ROTATIONS as ROTATIONS
-from chainrule.ops.random_bits import _ROUNDS as ROUNDS
+from chainrule.ops.random_bits import PARITY, ROTATIONS, ROUNDS
 
 
 def random_word(
