@@ -13,8 +13,8 @@ An array that nothing else reads is not written at all then, or only a row of it
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 
 from chainrule.compiler.native.expressions import Expression, Load, Place, replaced_in
 from chainrule.compiler.native.kernels import (
@@ -99,52 +99,95 @@ class _Readers:
 # -- the order of steps --------------------------------------------------------------------------
 
 
-class _Access:
-    """What some steps read and write."""
+class _Order:
+    """Steps in their order, found by what they read and write.
+
+    A step is known by its place, which stays the same while others are merged.
+    """
 
     def __init__(self, steps: Iterable[Step]) -> None:
-        self.reads: set[Buffer] = set()
-        self.writes: set[Buffer] = set()
-        self.has_guard = False
-        for step in steps:
-            self.reads |= step.reads()
-            self.writes |= step.writes()
-            self.has_guard |= isinstance(step, Guard)
+        self.places: list[Step | None] = list(steps)
+        self._readers: defaultdict[Buffer, set[int]] = defaultdict(set)
+        self._writers: defaultdict[Buffer, set[int]] = defaultdict(set)
+        self._guards = [p for p, step in enumerate(self.places) if isinstance(step, Guard)]
+        for place, step in enumerate(self.places):
+            if step is not None:
+                self._enter(place, step)
 
-    def lets_pass(self, step: Kernel) -> bool:
-        """Whether a kernel may run on the other side of the steps."""
-        return (
-            self.writes.isdisjoint(step.reads())
-            and self.writes.isdisjoint(step.writes())
-            and self.reads.isdisjoint(step.writes())
-        )
+    def _enter(self, place: int, step: Step) -> None:
+        for buffer in step.reads():
+            self._readers[buffer].add(place)
+        for buffer in step.writes():
+            self._writers[buffer].add(place)
+
+    def put(self, place: int, step: Step | None) -> None:
+        """Put a step, or nothing, in place of another."""
+        left = self.places[place]
+        if left is not None:
+            for buffer in left.reads():
+                self._readers[buffer].discard(place)
+            for buffer in left.writes():
+                self._writers[buffer].discard(place)
+        self.places[place] = step
+        if step is not None:
+            self._enter(place, step)
+
+    def related(self, step: Step) -> set[int]:
+        """Return the places of the steps that read or write something that a step reads."""
+        found: set[int] = set()
+        for buffer in step.reads():
+            found |= self._readers[buffer] | self._writers[buffer]
+        return found
+
+    def may_rise(self, step: Kernel, place: int, above: int) -> bool:
+        """Whether a kernel may run right after the step at a place above."""
+        if any(above < guard < place for guard in self._guards):
+            return False
+        return not any(above < other < place for other in self._in_the_way(step))
+
+    def may_sink(self, step: Kernel, place: int, below: int) -> bool:
+        """Whether a kernel may run right before the step at a place below."""
+        return not any(place < other < below for other in self._in_the_way(step))
+
+    def _in_the_way(self, step: Kernel) -> Iterator[int]:
+        """Yield the places of steps that a kernel may not change places with."""
+        for buffer in step.reads():
+            yield from self._writers[buffer]
+        for buffer in step.writes():
+            yield from self._writers[buffer]
+            yield from self._readers[buffer]
 
 
-def _merge_all(steps: list[Step], join: Join, finish: Finish) -> None:
-    """Merge whatever can be, in place."""
-    position = 0
-    while position < len(steps):
-        merged_at = _merge_upwards(steps, position, join, finish)
-        position = position + 1 if merged_at is None else merged_at
+def _merge_all(steps: list[Step], join: Join, finish: Finish, related: bool = True) -> None:
+    """Merge whatever can be, in place; ``related`` if only what reads the same can be."""
+    order = _Order(steps)
+    place = 0
+    while place < len(order.places):
+        merged_at = _merge_upwards(order, place, join, finish, related)
+        place = place + 1 if merged_at is None else merged_at
+    steps[:] = [step for step in order.places if step is not None]
 
 
-def _merge_upwards(steps: list[Step], position: int, join: Join, finish: Finish) -> int | None:
-    """Merge the step at a position into one before it, and return where that stands then."""
-    second = steps[position]
+def _merge_upwards(
+    order: _Order, place: int, join: Join, finish: Finish, related: bool
+) -> int | None:
+    """Merge the step at a place into one before it, and return where that stands then."""
+    second = order.places[place]
     if not isinstance(second, Kernel):
         return None
-    for earlier in reversed(range(position)):
-        first = steps[earlier]
+    candidates = order.related(second) if related else range(place)
+    for earlier in sorted([other for other in candidates if other < place], reverse=True):
+        first = order.places[earlier]
         merge = join(first, second) if isinstance(first, Kernel) else None
         if merge is None or not isinstance(first, Kernel):
             continue
-        between = _Access(steps[earlier + 1 : position])
-        up = between.lets_pass(second) and not between.has_guard
-        if up or between.lets_pass(first):
+        rises = order.may_rise(second, place, earlier)
+        if rises or order.may_sink(first, earlier, place):
             # Else the first waits for the second, which needs what is between.
-            at = earlier if up else position - 1
-            del steps[position], steps[earlier]
-            steps.insert(at, finish(first, second, merge()))
+            at, left = (earlier, place) if rises else (place, earlier)
+            merged = finish(first, second, merge())
+            order.put(left, None)
+            order.put(at, merged)
             return at
     return None
 
@@ -237,5 +280,5 @@ def _same_rows(first: Kernel, second: Kernel) -> Callable[[], Kernel] | None:
 def _nest(shared: int, first: Kernel, second: Kernel) -> Kernel:
     stages: list[Step] = [*first.stages, *second.stages]
     join = functools.partial(_same_positions, in_company=True)
-    _merge_all(stages, join, lambda first, second, merged: merged)
+    _merge_all(stages, join, lambda first, second, merged: merged, related=False)
     return Nest(shared, tuple([stage for stage in stages if isinstance(stage, Loop)]))

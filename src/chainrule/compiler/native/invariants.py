@@ -6,6 +6,8 @@ with its axes exchanged; it does not change from step to step, and nor does the 
 
 from __future__ import annotations
 
+from collections import Counter
+
 from chainrule.compiler.native.kernels import Block, Kernel, Nest, Repeat, Step, blocks_of
 from chainrule.compiler.native.views import Buffer
 
@@ -27,15 +29,15 @@ def _taken_out(loop: Repeat, block: Block) -> list[Step]:
     body = loop.body
     found: list[Step] = []
     changing = _moving(loop)
-    for step in body.steps:
-        changing |= step.writes()
+    writers = Counter([buffer for step in body.steps for buffer in step.writes()])
+    changing |= writers.keys()
+    own = set(body.buffers)
     for step in list(body.steps):
-        others = [other for other in body.steps if other is not step]
         if (
             isinstance(step, Kernel)
-            and step.writes() <= set(body.buffers)
-            and not any(step.writes() & other.writes() for other in others)
-            and not any(buffer in changing for buffer in _read(step) - step.writes())
+            and step.writes() <= own
+            and all(writers[buffer] == 1 for buffer in step.writes())
+            and changing.isdisjoint(_read(step) - step.writes())
         ):
             changing -= step.writes()
             body.steps.remove(step)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from chainrule.compiler.native.expressions import Expression, Load, Place, nodes
+from chainrule.compiler.native.expressions import Apply, Expression, Load, Place, nodes
 from chainrule.compiler.native.views import Buffer, Shape, View
 
 
@@ -85,6 +85,11 @@ class Loop:
     def nodes(self) -> tuple[Expression, ...]:
         """All expressions and their parts, arguments before what uses them."""
         return tuple(nodes(*self.roots))
+
+    @cached_property
+    def ops(self) -> frozenset[str]:
+        """The names of the ops applied."""
+        return frozenset([node.op for node in self.nodes if isinstance(node, Apply)])
 
     @cached_property
     def all_views(self) -> tuple[View, ...]:

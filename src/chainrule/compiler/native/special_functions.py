@@ -73,7 +73,7 @@ def emit_routine(builder: ir.IRBuilder, routine: str, arguments: Sequence[ir.Val
 
 def calls_routines(loop: Loop) -> bool:
     """Whether a loop is one that cannot be vectorized because of what it calls."""
-    return any(isinstance(node, Apply) and node.op in _CALLED for node in loop.nodes)
+    return not _CALLED.isdisjoint(loop.ops)
 
 
 _CALLED = frozenset({*ROUTINES, "zeta"})
