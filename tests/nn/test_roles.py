@@ -135,7 +135,6 @@ def test_a_tree_that_declares_no_weights_is_refused():
         nn.weight_mask({"w": np.zeros(2)})
     assert caught.value.message == (
         "weight_mask: expected a model whose layers declare their weights, got "
-        "{'w': *}; declare them with field(metadata=nn.WEIGHT) in a dataclass, or say "
-        "which leaves are weights with a function, as in "
-        "optim.l2(strength, on=lambda params: {'w': True, 'b': False})."
+        "{'w': *}; declare them with field(metadata=nn.WEIGHT) in a dataclass, or tell the "
+        "optimizer which leaves are weights, as in on=lambda params: {'w': True, 'b': False}."
     )

@@ -169,9 +169,8 @@ def weight_mask(params: Any) -> Any:
     if not any(marks):
         raise InvalidArgumentError(
             f"weight_mask: expected a model whose layers declare their weights, got {structure}; "
-            "declare them with field(metadata=nn.WEIGHT) in a dataclass, or say which leaves are "
-            "weights with a function, as in "
-            "optim.l2(strength, on=lambda params: {'w': True, 'b': False})."
+            "declare them with field(metadata=nn.WEIGHT) in a dataclass, or tell the optimizer "
+            "which leaves are weights, as in on=lambda params: {'w': True, 'b': False}."
         )
     return tree.unflatten(structure, marks)
 
