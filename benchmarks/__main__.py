@@ -54,12 +54,14 @@ def main() -> None:
         f"{platform.machine()}, {os.cpu_count()} cores, {sys.platform}\n"
         "Each line: median, range of the middle half of the rounds, ratio to the first line."
     )
-    for section in (startup, compilation, fits):
+    for section in (startup, compilation):
         if section.__name__.rpartition(".")[2] in sections:
             section.run(max(2, chosen.rounds // 3))
     for section in (dispatch, differentiation, digits, memory):
         if section.__name__.rpartition(".")[2] in sections:
             section.run(chosen.rounds)
+    if "fits" in sections:
+        fits.run(max(3, chosen.rounds // 10))
     if "accuracy" in sections:
         accuracy.run(accuracy.SEEDS)
     if "counts" in sections:

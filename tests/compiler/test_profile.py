@@ -13,7 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule._errors import DonatedArrayError, InvalidArgumentError
-from chainrule.compiler.native import NativeProgram, clock, limits, machine, profile
+from chainrule.compiler.native import NativeProgram, clock, limits, loading, profile
 from chainrule.compiler.native.counting import Count, count, precision
 from chainrule.compiler.native.expressions import Apply, Load
 from chainrule.compiler.native.kernels import Kernel, Loop, Product, Result
@@ -37,7 +37,7 @@ def squares(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     text = f"""
 @count = internal global i64 0
 
-define i64 @{machine.ENTRY}() {{
+define i64 @{loading.ENTRY}() {{
   %n = load i64, ptr @count
   %next = add i64 %n, 1
   store i64 %next, ptr @count
@@ -360,7 +360,7 @@ def test_the_clock_is_that_of_python() -> None:
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64])
 def test_what_is_measured_is_computed(dtype: np.dtype[Any]) -> None:
     chains, lanes = 3, 4
-    code = machine.compiled(limits._multiply_and_add(chains, lanes, dtype))
+    code = loading.compiled(limits._multiply_and_add(chains, lanes, dtype))
     run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code.address)
     table = np.linspace(0.1, 0.9, chains * lanes, dtype=dtype)
     x, y = table.astype(np.float64), np.tile(table[:lanes].astype(np.float64), chains)

@@ -6,7 +6,7 @@ from tests.compiler.native.comparing import assert_close, check
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.compiler.native import NativeProgram, support, unsupported
+from chainrule.compiler.native import NativeProgram, machine, unsupported
 
 HALF = np.dtype(np.float16)
 EVERY = np.arange(2**16, dtype=np.uint16).view(HALF)
@@ -118,5 +118,5 @@ def test_layouts_and_loops():
 def test_what_a_cpu_without_the_instructions_does(monkeypatch):
     graph = cr.trace(lambda x: x + x, SOME)
     assert unsupported(graph) == []
-    monkeypatch.setattr(support, "has_float16", lambda: False)
+    monkeypatch.setattr(machine, "has_float16", lambda: False)
     assert unsupported(graph) == ["float16, which this CPU cannot convert"]

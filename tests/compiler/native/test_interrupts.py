@@ -26,10 +26,13 @@ class Alarm(Exception):
 noticed = threading.Event()
 
 def interrupt_soon(seconds=0.5):
-    # Again and again, since an exception in a finalizer, say, is lost.
+    # Again and again, since an exception in a finalizer, say, is lost; but not before a program has
+    # had time to leave on a busy machine, or one would come while the one before is handled.
     def send():
-        while not noticed.wait(seconds):
+        pause = seconds
+        while not noticed.wait(pause):
             os.kill(os.getpid(), signal.SIGINT)
+            pause = 10.0
     threading.Thread(target=send, daemon=True).start()
 """
 

@@ -9,6 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.compiler.native import NativeProgram, cache, compilation, programs
+from chainrule.compiler.native.image import Image
 from chainrule.control_flow import cond, custom_derivative, scan
 
 X = np.linspace(0.5, 1.5, 6).reshape(2, 3)
@@ -169,7 +170,7 @@ def test_time_is_kept_by_stage(folder, monkeypatch):
         f(X)
     assert list(made.stats["seconds"]) == [
         *("trace", "passes", "find", "schedule", "invariants", "fuse", "epilogues", "chunks"),
-        *("inplace", "memory", "emit", "compile", "parse", "optimize", "generate", "load"),
+        *("inplace", "memory", "emit", "compile", "link", "parse", "optimize", "generate", "load"),
     ]
     assert list(found.stats["seconds"]) == ["trace", "passes", "find", "load"]
     assert all(seconds > 0.0 for f in (made, found) for seconds in f.stats["seconds"].values())
@@ -203,7 +204,8 @@ print(*[name for name in sys.modules if name.startswith("chainrule.compiler.nati
 def test_a_program_file_of_another_format_is_not_looked_at(folder):
     graph = cr.trace(np.exp, X)
     before = programs.key_of(graph, "cpu")
-    program = programs.Program([b"code"], 64, [np.arange(3.0)], {"kernels": 1})
+    image = Image(b"code", 0, 4, {}, [])
+    program = programs.Program(image, 64, [np.arange(3.0)], {"kernels": 1})
     programs.store(before, program)
     found = programs.load(before)
     assert found is not None

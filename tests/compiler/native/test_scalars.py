@@ -7,11 +7,12 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from llvmlite import binding as llvm
 from llvmlite import ir
 
 import chainrule as cr
-from chainrule.compiler.native import machine, routines, scalars
+from chainrule.compiler.native import loading, machine, scalars
+from chainrule.compiler.native.compilation import VECTORS, object_code
+from chainrule.compiler.native.linking import linked
 
 COUNT = 4
 INT32 = np.dtype(np.int32)
@@ -33,7 +34,6 @@ ONES = {"absolute", "ceil", "floor", "invert", "negative", "rint", "sign", "sign
 
 def run_on_vectors(op, dtype, arguments):
     """Return what an emitter's code gives for arrays of `COUNT` elements."""
-    machine.initialize()
     module = ir.Module()
     pointer = ir.PointerType()
     function = ir.Function(
@@ -57,12 +57,8 @@ def run_on_vectors(op, dtype, arguments):
     b.store(result, function.args[-1], align=1)
     b.ret_void()
     text = str(module)
-    called = [name for name in scalars.ROUTINES.values() if f'@"{name}"' in text]
-    routines.make_available(called)
-    parsed = llvm.parse_assembly(text)
-    parsed.verify()
-    engine = llvm.create_mcjit_compiler(parsed, machine.target_machine(2))
-    address = engine.get_function_address("f")
+    code = loading.Code(linked([object_code(text, VECTORS)[0]]))
+    address = code.address_of("f")
     out = np.empty(COUNT, dtype)
     ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * (len(arguments) + 1))(address)(
         *[argument.ctypes.data for argument in arguments], out.ctypes.data

@@ -1,8 +1,11 @@
 """Kernels compiled on their own: shared where they are the same, and only there."""
 
+import ctypes
+import gc
 import re
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +13,11 @@ import pytest
 from llvmlite import ir
 
 import chainrule as cr
-from chainrule.compiler.native import NativeProgram, compilation, machine
+from chainrule.compiler.native import NativeProgram, compilation, loading, lower
 from chainrule.compiler.native.descriptions import describe
 from chainrule.compiler.native.expressions import Apply, Constant, Load
 from chainrule.compiler.native.kernels import Result
+from chainrule.compiler.native.linking import linked
 from chainrule.compiler.native.lower import Lowered
 from chainrule.compiler.native.units import Units
 from chainrule.compiler.native.views import Buffer, View
@@ -167,6 +171,22 @@ def test_another_batch_size_needs_no_new_kernels(written):
     assert made == first
 
 
+def test_small_transposed_copies_of_all_widths_are_one_unit(written):
+    for shape in [(10, 50), (10, 37), (12, 9), (100, 8)]:
+        x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+        np.testing.assert_array_equal(NativeProgram(cr.trace(lambda x: x.T, x))(x)[0], x.T)
+        assert len(written) == 1
+    # Large ones have code of their own, whatever the length of the outermost axis.
+    x = np.arange(60_000.0).reshape(200, 300)
+    for rows in (250, 300):
+        program = NativeProgram(cr.trace(lambda x, n=rows: x[:, :n].T, x))
+        np.testing.assert_array_equal(program(x)[0], x[:, :rows].T)
+        assert len(written) == 2
+    program = NativeProgram(cr.trace(lambda x: x.T, x.reshape(300, 200)))
+    np.testing.assert_array_equal(program(x.reshape(300, 200))[0], x.reshape(300, 200).T)
+    assert len(written) == 3
+
+
 FUNCTIONS = {
     "elementwise": lambda x, y: np.exp(x) * y + 1.0,
     "transposed": lambda x, y: np.exp(x).T + y.T,
@@ -222,19 +242,50 @@ def made_of(modules):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_modules_are_made_side_by_side_in_order(monkeypatch, threads):
     monkeypatch.setattr(compilation, "get_threads", lambda: threads)
-    machine.initialize()
     modules = [(MODULE.format(number), compilation.LOOPS) for number in range(8)]
     made = made_of(modules)
     for number, (code, seconds) in enumerate(made):
-        address = machine.Code([code]).address
+        program = loading.Code(linked([code]))
         assert set(seconds) == {"parse", "optimize", "generate"}
         assert code == compilation.object_code(*modules[number])[0]
-        assert address
+        assert ctypes.CFUNCTYPE(ctypes.c_int32)(program.address)() == number
+
+
+def test_python_is_as_before_after_compiling():
+    before = sys.getswitchinterval()
+    seen = []
+
+    def look(stop):
+        with lower._undisturbed():
+            seen.append((gc.isenabled(), sys.getswitchinterval() < before))
+            both.wait()
+            if stop:
+                raise KeyboardInterrupt
+
+    def interrupted():
+        with pytest.raises(KeyboardInterrupt):
+            look(True)
+
+    both = threading.Barrier(2)
+    others = [threading.Thread(target=look, args=(False,)), threading.Thread(target=interrupted)]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join()
+    assert seen == [(False, True)] * 2
+    assert gc.isenabled()
+    assert sys.getswitchinterval() == before
+    gc.disable()
+    try:
+        with lower._undisturbed():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_an_error_in_one_of_many_modules_is_raised(monkeypatch):
     monkeypatch.setattr(compilation, "get_threads", lambda: 3)
-    machine.initialize()
     texts = [*map(MODULE.format, range(5)), "not a module", *map(MODULE.format, range(5))]
     with pytest.raises(RuntimeError, match="parsing error"):
         made_of([(text, compilation.LOOPS) for text in texts])

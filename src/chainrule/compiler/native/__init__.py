@@ -2,9 +2,10 @@
 
 A graph becomes steps over buffers (`schedule`), neighbouring loops over the same positions become
 one (`fuse`), temporaries get their places (`memory`), and the whole becomes an LLVM function
-(`emit`) that calls one per kernel (`units`). All are optimized for the CPU (`compilation`),
-kept on disk (`programs`), and called without Python (`engine`). Importing this package loads
-llvmlite, but no stage of compilation: a program found on disk needs none.
+(`emit`) that calls one per kernel (`units`). All are optimized for the CPU (`compilation`), put
+together (`linking`), kept on disk (`programs`), and called without Python (`engine`). Importing
+this package loads neither llvmlite nor any stage of compilation: a program found on disk needs none
+(`image`).
 """
 
 from chainrule.compiler.native.engine import NativeProgram

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from chainrule._errors import UnsupportedError
-from chainrule.compiler.native import machine, threads
-from chainrule.compiler.native.machine import DATA_OFFSET, ENTRY
+from chainrule.compiler.native import loading, threads
+from chainrule.compiler.native.loading import ALIGNMENT, DATA_OFFSET, ENTRY
 from chainrule.ir import ArrayType
 
 Call = Callable[..., int]
@@ -144,8 +144,8 @@ run:
   %arena_offset = mul i64 %last_offset, {_WORD}
   %arena_object = call ptr @field(ptr %objects, i64 %arena_offset)
   %memory = call i64 @word(ptr %arena_object, i64 {DATA_OFFSET})
-  %beyond = add i64 %memory, {machine.ALIGNMENT - 1}
-  %aligned = and i64 %beyond, -{machine.ALIGNMENT}
+  %beyond = add i64 %memory, {ALIGNMENT - 1}
+  %aligned = and i64 %beyond, -{ALIGNMENT}
   %arena = inttoptr i64 %aligned to ptr
   %constants = call ptr @field(ptr %table, i64 {_HEAD.index("constants") * _WORD})
   %program = call ptr @field(ptr %table, i64 {_HEAD.index("entry") * _WORD})
@@ -188,9 +188,9 @@ _TAKES_ARRAY_OF_OBJECTS = 0x0080  # METH_FASTCALL
 
 
 @functools.cache
-def _method() -> tuple[_Method, machine.Code]:
+def _method() -> tuple[_Method, loading.Code]:
     """Return the built-in functions' description, and the code, which has to stay loaded."""
-    code = machine.compiled(_CODE)
+    code = loading.compiled(_CODE)
     return _Method(b"run", code.address, _TAKES_ARRAY_OF_OBJECTS, None), code
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.compiler.native import machine, programs, threads
+from chainrule.compiler.native import loading, programs, threads
+from chainrule.compiler.native.surroundings import surroundings
 from chainrule.ir import Graph
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ class Statistics(dict[str, Any]):
     ``seconds`` has the time by stage: ``trace`` and ``passes`` if `chainrule.compile` made the
     graph, ``find`` for looking the program up, and ``load``. If it was not found there are also
     ``schedule``, ``invariants``, ``fuse``, ``epilogues``, ``chunks``, ``inplace``, ``memory``,
-    ``emit`` and ``compile``; of the last, ``parse``, ``optimize`` and ``generate`` are the parts,
-    added up over the threads that work side by side.
+    ``emit``, ``compile`` and ``link``; of ``compile``, ``parse``, ``optimize`` and ``generate`` are
+    the parts, added up over the threads that work side by side.
     """
 
     def __str__(self) -> str:
@@ -41,7 +42,7 @@ class Executable:
         Contents of the constant buffers, in order.
     arena_bytes : int
         Memory for temporaries.
-    code : machine.Code
+    code : loading.Code
     looks_for_signals : bool
         Whether handlers of signals may be called before a run ends.
     stats : Statistics
@@ -55,8 +56,8 @@ class Executable:
         self._donated = donated
         self.constants: list[np.ndarray] = program.constants
         self.arena_bytes = program.arena_bytes
-        self.looks_for_signals = threads.make_available(program.objects)
-        self.code = machine.Code(program.objects)
+        self.looks_for_signals = threads.make_available(program.code.called)
+        self.code = loading.Code(program.code)
         load = {"load": time.perf_counter() - began}
         self.stats = Statistics(program.statistics, seconds=seconds | load)
 
@@ -100,7 +101,7 @@ def build(graph: Graph, donated: Donated = ()) -> Executable:
         If the graph has an op or a dtype that cannot be compiled.
     """
     began = time.perf_counter()
-    key = programs.key_of(graph, f"{machine.surroundings()} {donated}")
+    key = programs.key_of(graph, f"{surroundings()} {donated}")
     program = None if key is None else programs.load(key)
     seconds = {"find": time.perf_counter() - began}
     if program is None:

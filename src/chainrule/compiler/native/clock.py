@@ -8,9 +8,7 @@ import sys
 import time
 from typing import Any
 
-from llvmlite import binding as llvm
-
-from chainrule.compiler.native import machine
+from chainrule.compiler.native import loading, symbols
 
 NOW = "chainrule.clock"
 """The function that returns the time: 64 bits, in units of `seconds_per_tick`."""
@@ -18,7 +16,7 @@ NOW = "chainrule.clock"
 _POSIX = f"""
 declare i32 @clock_gettime(i32, ptr)
 
-define i64 @{machine.ENTRY}() nounwind {{
+define i64 @{loading.ENTRY}() nounwind {{
   %time = alloca [2 x i64]
   call i32 @clock_gettime(i32 $clock, ptr %time)
   %seconds = load i64, ptr %time
@@ -33,7 +31,7 @@ define i64 @{machine.ENTRY}() nounwind {{
 _WINDOWS = f"""
 declare i32 @QueryPerformanceCounter(ptr)
 
-define i64 @{machine.ENTRY}() nounwind {{
+define i64 @{loading.ENTRY}() nounwind {{
   %time = alloca i64
   call i32 @QueryPerformanceCounter(ptr %time)
   %ticks = load i64, ptr %time
@@ -43,15 +41,15 @@ define i64 @{machine.ENTRY}() nounwind {{
 
 
 @functools.cache
-def make_available() -> machine.Code:
-    """Tell LLVM where `NOW` is; what is returned keeps it there."""
-    code = machine.compiled(_of_the_system())
-    llvm.add_symbol(NOW, code.address)
+def make_available() -> loading.Code:
+    """Put down where `NOW` is; what is returned keeps it there."""
+    code = loading.compiled(_of_the_system())
+    symbols.define(NOW, code.address)
     return code
 
 
 def _of_the_system() -> str:
-    """Return the clock's code, and tell LLVM where the function is that it calls."""
+    """Return the clock's code, and put down where the function is that it calls."""
     library: Any
     if sys.platform == "win32":
         library, name, text = ctypes.WinDLL("kernel32"), "QueryPerformanceCounter", _WINDOWS
@@ -63,7 +61,7 @@ def _of_the_system() -> str:
             "clock_gettime",
             _POSIX.replace("$clock", f"{number:d}"),
         )
-    llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
+    symbols.define(name, symbols.address_of(getattr(library, name)))
     return text
 
 

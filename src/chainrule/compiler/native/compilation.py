@@ -15,10 +15,14 @@ from llvmlite import binding as llvm
 
 from chainrule._threads import get_threads
 from chainrule.compiler.native import cache, machine
+from chainrule.compiler.native.surroundings import surroundings
 
 
 class Effort(NamedTuple):
-    """How hard LLVM tries, from 0 to 3: at rewriting a module, and at choosing instructions."""
+    """How hard LLVM tries, from 0 to 3: at rewriting a module, and at choosing instructions.
+
+    Rewriting at level 1 is what does not take long, see `_optimize`.
+    """
 
     optimize: int
     generate: int
@@ -26,6 +30,9 @@ class Effort(NamedTuple):
 
 LOOPS = Effort(3, 3)
 """For loops, which it makes loops over vectors."""
+
+ROWS = Effort(1, 3)
+"""For code that is written in vectors, and of which LLVM is only to combine instructions."""
 
 VECTORS = Effort(0, 3)
 """For code that is written in vectors and in the order in which it is to run."""
@@ -55,7 +62,6 @@ class Compilation:
     """
 
     def __init__(self) -> None:
-        machine.initialize()
         self.seconds: Counter[str] = Counter()
         self._found: list[bytes] = []
         self._missing: list[str] = []
@@ -63,7 +69,7 @@ class Compilation:
 
     def need(self, name: str, text: Callable[[], str], effort: Effort) -> None:
         """Ask for a unit's code; the name says all about the unit."""
-        key = cache.key_of("unit", name, machine.surroundings(), str(effort))
+        key = cache.key_of("unit", name, surroundings(), str(effort))
         code = _known.get(key) or cache.load(key)
         if code is None:
             self._missing.append(key)
@@ -136,7 +142,6 @@ class _Team:
 
 def assembly(text: str, effort: Effort) -> str:
     """Return the machine code of a module as assembly language."""
-    machine.initialize()
     target, layout = _target(effort.generate)
     with _parsed(text, layout) as module:
         _optimize(module, target, effort.optimize)
@@ -199,12 +204,22 @@ def _optimize(module: Any, target: Any, level: int) -> None:
     if level == 0:
         return
     options = llvm.create_pipeline_tuning_options(speed_level=level)
+    if level == 1:
+        passes = llvm.create_new_module_pass_manager()
+        passes.add_sroa_pass()
+        passes.add_new_gvn_pass()
+        passes.add_instruction_combine_pass()
+        _run(passes, module, llvm.create_pass_builder(target, options))
+        return
     options.loop_vectorization = True
     # Vectors of what is no loop: once they came out as instructions that computed wrong numbers
     # (LLVM 20, two signs of float64 at a time on AVX-512), and they were never seen to pay.
     options.slp_vectorization = False
     builder = llvm.create_pass_builder(target, options)
-    passes = builder.getModulePassManager()
+    _run(builder.getModulePassManager(), module, builder)
+
+
+def _run(passes: Any, module: Any, builder: Any) -> None:
     _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
 
 

@@ -14,8 +14,8 @@ from llvmlite import ir
 
 from chainrule.compiler.native import blas, matrices, products, scalars
 from chainrule.compiler.native.calls import emit_call
-from chainrule.compiler.native.chunks import chunks_of_kernel, cut
-from chainrule.compiler.native.compilation import LOOPS, VECTORS
+from chainrule.compiler.native.chunks import Chunks, chunks_of_kernel, cut
+from chainrule.compiler.native.compilation import LOOPS, ROWS, VECTORS
 from chainrule.compiler.native.descriptions import describe
 from chainrule.compiler.native.functions import emit_nest
 from chainrule.compiler.native.kernels import (
@@ -32,13 +32,19 @@ from chainrule.compiler.native.kernels import (
     Step,
     While,
 )
-from chainrule.compiler.native.loops import INDEX, POINTER, affine, counted, element
-from chainrule.compiler.native.machine import DATA_OFFSET, ENTRY
+from chainrule.compiler.native.loading import DATA_OFFSET, ENTRY
+from chainrule.compiler.native.loops import INDEX, POINTER, affine, counted, element, table
 from chainrule.compiler.native.nests import arrange
 from chainrule.compiler.native.radix import SORT, emit_sort
 from chainrule.compiler.native.regions import Regions, Values
+from chainrule.compiler.native.short_rows import is_in_vectors
 from chainrule.compiler.native.threads import BETWEEN_LOOKS
-from chainrule.compiler.native.transposes import emit_transposition, transposition
+from chainrule.compiler.native.transposes import SIGNATURE as TRANSPOSITION
+from chainrule.compiler.native.transposes import (
+    Transposition,
+    emit_transposition,
+    transposition,
+)
 from chainrule.compiler.native.units import Units
 from chainrule.compiler.native.views import Buffer, View
 from chainrule.compiler.native.work import ROUNDS, block_work, work
@@ -167,25 +173,42 @@ class Driver:
         nest = arrange(kernel)
         chunks = chunks_of_kernel(nest)
         copy = transposition(nest)
+        if copy is not None:
+            self.copy(copy, chunks)
+            return
         ranged = nest.takes_range
         if ranged:
             nest = nest.of_any_length()
-        description, buffers = describe(copy or nest, ranged, self.has_fma)
+        description, buffers = describe(nest, ranged, self.has_fma)
         type = ir.FunctionType(ir.VoidType(), [POINTER] * len(buffers) + [INDEX] * (2 * ranged))
 
         def emit(function: ir.Function) -> None:
-            if copy is None:
-                emit_nest(function, nest, buffers, self.has_fma, ranged)
-            else:
-                emit_transposition(function, copy, buffers)
+            emit_nest(function, nest, buffers, self.has_fma, ranged)
 
-        effort = LOOPS if copy is None else VECTORS
+        effort = ROWS if is_in_vectors(nest) else LOOPS
         function = self.units.function(self.module, description, type, emit, effort)
 
         def part(b: ir.IRBuilder, pointers: Values, start: ir.Value, stop: ir.Value) -> None:
             b.call(function, [*pointers, start, stop] if ranged else pointers)
 
         self.regions.run(chunks, [self.pointer(buffer) for buffer in buffers], part)
+
+    def copy(self, copy: Transposition, chunks: Chunks) -> None:
+        """Emit a copy that transposes."""
+        form = copy.form
+
+        def emit(function: ir.Function) -> None:
+            emit_transposition(function, form)
+
+        name = f"transposition {form}"
+        function = self.units.function(self.module, name, TRANSPOSITION, emit, VECTORS)
+        numbers = table(self.module, copy.numbers)
+
+        def part(b: ir.IRBuilder, pointers: Values, start: ir.Value, stop: ir.Value) -> None:
+            b.call(function, [*pointers, numbers, start, stop])
+
+        starts = [self.first_element(view) for view in (copy.source, copy.target)]
+        self.regions.run(chunks, starts, part)
 
     def product(self, step: Product) -> None:
         """Emit a product by code made for its shape, or by BLAS."""

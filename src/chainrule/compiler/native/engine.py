@@ -10,9 +10,10 @@ import numpy as np
 
 from chainrule._donation import can_be_taken, give_away, private
 from chainrule.compiler.interpreter import Program
-from chainrule.compiler.native import arguments, machine
+from chainrule.compiler.native import arguments
 from chainrule.compiler.native.build import Executable, build
 from chainrule.compiler.native.capacity import check_sizes, check_total, out_of_memory
+from chainrule.compiler.native.loading import ALIGNMENT
 from chainrule.compiler.native.results import Results
 from chainrule.ir import ArrayType, Graph
 
@@ -199,7 +200,7 @@ def _pairs(graph: Graph, donated: Sequence[int]) -> Donated:
 class _Scratch(threading.local):
     """Memory for temporaries: one arena a thread, since a thread runs one program at a time."""
 
-    arena = np.empty(machine.ALIGNMENT, np.uint8)
+    arena = np.empty(ALIGNMENT, np.uint8)
 
 
 _scratch = _Scratch()
@@ -213,8 +214,8 @@ def scratch(nbytes: int, looks_for_signals: bool) -> np.ndarray:
     run other programs on this thread.
     """
     arena = _scratch.arena
-    if arena.nbytes < nbytes + machine.ALIGNMENT:
-        arena = np.empty(nbytes + machine.ALIGNMENT, np.uint8)
+    if arena.nbytes < nbytes + ALIGNMENT:
+        arena = np.empty(nbytes + ALIGNMENT, np.uint8)
         if not looks_for_signals:
             keep(arena)
     if looks_for_signals:
@@ -224,7 +225,7 @@ def scratch(nbytes: int, looks_for_signals: bool) -> np.ndarray:
 
 def keep(arena: np.ndarray) -> None:
     """Keep an arena for what this thread runs next."""
-    if arena.nbytes <= LARGEST_KEPT + machine.ALIGNMENT:
+    if arena.nbytes <= LARGEST_KEPT + ALIGNMENT:
         _scratch.arena = arena
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from llvmlite import ir
 
 from chainrule._threads import get_threads
-from chainrule.compiler.native import machine, scalars
+from chainrule.compiler.native import loading, machine, scalars
 from chainrule.compiler.native.loops import INDEX, POINTER, counted
 from chainrule.compiler.native.math.arithmetic import Arithmetic, Real, mul_add
 from chainrule.compiler.native.vectors import vector_unit
@@ -36,7 +36,7 @@ _REPEATS = 10
 _COPY = f"""
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 
-define void @{machine.ENTRY}(ptr %to, ptr %from, i64 %nbytes, i64 %times) {{
+define void @{loading.ENTRY}(ptr %to, ptr %from, i64 %nbytes, i64 %times) {{
 entry:
   br label %copy
 
@@ -81,7 +81,7 @@ def copy_rate(nbytes: int) -> float:
 def _arithmetic_rate(dtype: str, threads: int) -> float:
     unit = vector_unit()
     chains, lanes = unit.registers - 4, unit.nbytes // np.dtype(dtype).itemsize
-    code = machine.compiled(_multiply_and_add(chains, lanes, np.dtype(dtype)))
+    code = loading.compiled(_multiply_and_add(chains, lanes, np.dtype(dtype)))
     run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(code.address)
     tables = np.full((threads, chains * lanes), 0.1, dtype)
     rate = _rate(lambda table: run(table.ctypes.data, _ROUNDS), tables)
@@ -94,7 +94,7 @@ def _multiply_and_add(chains: int, lanes: int, dtype: np.dtype[Any]) -> str:
     arithmetic = Arithmetic(ir.IRBuilder(), vector, machine.has_fma())
     module = ir.Module("chainrule")
     type = ir.FunctionType(ir.VoidType(), [POINTER, INDEX])
-    function = ir.Function(module, type, machine.ENTRY)
+    function = ir.Function(module, type, loading.ENTRY)
     table, rounds = function.args
     b = arithmetic.builder
     before = function.append_basic_block("entry")
@@ -116,7 +116,7 @@ def _multiply_and_add(chains: int, lanes: int, dtype: np.dtype[Any]) -> str:
 
 @functools.cache
 def _copy_rate(nbytes: int, threads: int) -> float:
-    code = machine.compiled(_COPY, optimized=False)  # which would copy once
+    code = loading.compiled(_COPY, optimized=False)  # which would copy once
     word, address = ctypes.c_int64, ctypes.c_void_p
     copy = ctypes.CFUNCTYPE(None, address, address, word, word)(code.address)
     length = nbytes // (2 * threads)

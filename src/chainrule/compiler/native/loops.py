@@ -57,12 +57,15 @@ def affine(
     """Return ``offset + sum(strides * counters)``."""
     total: ir.Value = INDEX(offset)
     for stride, counter in zip(strides, counters, strict=False):
-        if stride == 0:
+        if stride == 0 or _is_zero(counter):
             continue
         term = counter if stride == 1 else builder.mul(counter, INDEX(stride), flags=("nsw",))
-        is_zero = isinstance(total, ir.Constant) and total.constant == 0
-        total = term if is_zero else builder.add(total, term, flags=("nsw",))
+        total = term if _is_zero(total) else builder.add(total, term, flags=("nsw",))
     return total
+
+
+def _is_zero(value: ir.Value) -> bool:
+    return isinstance(value, ir.Constant) and value.constant == 0
 
 
 def element(
@@ -70,6 +73,28 @@ def element(
 ) -> ir.Value:
     """Return a pointer to an element of a buffer."""
     return builder.gep(pointer, [place], inbounds=True, source_etype=scalars.memory_type(dtype))
+
+
+def table(module: ir.Module, numbers: Sequence[int]) -> ir.Value:
+    """Return the address of constant numbers, for code that serves for others too."""
+    name = "_".join(["numbers", *map(str, numbers)])
+    known = module.globals.get(name)
+    if known is None:
+        type = ir.ArrayType(INDEX, len(numbers))
+        known = ir.GlobalVariable(module, type, name)
+        known.initializer = ir.Constant(type, list(numbers))
+        known.global_constant = True
+        known.linkage = "private"
+    return known
+
+
+def numbers_of(builder: ir.IRBuilder, address: ir.Value, count: int) -> list[ir.Value]:
+    """Return the numbers of a table."""
+    places = [
+        builder.gep(address, [INDEX(number)], inbounds=True, source_etype=INDEX)
+        for number in range(count)
+    ]
+    return [builder.load(place, typ=INDEX) for place in places]
 
 
 class Axes:

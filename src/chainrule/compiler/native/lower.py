@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from chainrule.compiler.native.fuse import fuse
 from chainrule.compiler.native.inplace import Donated, carry_in_place, overwrite, write_through
 from chainrule.compiler.native.invariants import hoist
 from chainrule.compiler.native.kernels import Call, Kernel, Product
+from chainrule.compiler.native.linking import linked
 from chainrule.compiler.native.programs import Program
 from chainrule.compiler.native.schedule import schedule
 from chainrule.compiler.native.support import unsupported
@@ -112,27 +115,50 @@ class Lowered:
         watch.lap("emit")
         objects = making.finish(driver)
         watch.lap("compile")
+        code = linked(objects)
+        watch.lap("link")
         self.seconds |= watch.seconds | making.seconds
-        return Program(objects, self.arena_bytes, self.constants, self.statistics())
+        return Program(code, self.arena_bytes, self.constants, self.statistics())
 
 
 def compiled(graph: Graph, donated: Donated) -> tuple[Program, dict[str, float]]:
     """Return a graph's program, and the time by stage."""
-    with _without_garbage_collection():
+    with _undisturbed():
         lowered = Lowered(graph, donated)
         return lowered.program(), lowered.seconds
 
 
-@contextlib.contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Put off the search for garbage, which what is written here sets off again and again.
+TURN = 1e-4
+"""Seconds after which Python lets another thread go on, instead of 5 ms. The threads that compile
+ask for the interpreter's lock many times, and would stand idle for as long each time."""
 
-    Each time every object of the process is looked at, which takes as long as all the rest.
+_lock = threading.Lock()
+_compiling = 0
+_before = True, 0.0
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let threads take short turns, and put off the search for garbage.
+
+    That is set off again and again by what is written here, and each time looks at every object of
+    the process, which takes as long as all the rest. Where several threads compile, all is as
+    before when the last of them has finished.
     """
-    was_enabled = gc.isenabled()
-    gc.disable()
+    global _before, _compiling
+    with _lock:
+        if not _compiling:
+            _before = gc.isenabled(), sys.getswitchinterval()
+            gc.disable()
+            sys.setswitchinterval(TURN)
+        _compiling += 1
     try:
         yield
     finally:
-        if was_enabled:
-            gc.enable()
+        with _lock:
+            _compiling -= 1
+            if not _compiling:
+                was_enabled, interval = _before
+                sys.setswitchinterval(interval)
+                if was_enabled:
+                    gc.enable()

@@ -1,29 +1,13 @@
-"""The CPU at hand as LLVM sees it, and machine code loaded to be called."""
+"""The CPU at hand as LLVM sees it."""
 
 from __future__ import annotations
 
 import functools
-import re
-import sys
-import threading
-from collections.abc import Sequence
 from typing import Any
 
-import llvmlite
 from llvmlite import binding as llvm
 
-from chainrule.compiler.native import cache, routines
-
-ENTRY = "run"
-"""The name of the function that is called; see `emit`."""
-
-# Where CPython keeps the address of an array's elements: right after the head of the object.
-DATA_OFFSET = object.__basicsize__
-
-ALIGNMENT = 64
-"""The arena, and every array in it, starts at a multiple of so many bytes."""
-
-_lock = threading.Lock()
+from chainrule.compiler.native import image
 
 
 @functools.cache
@@ -47,24 +31,15 @@ def has_float16() -> bool:
     return bool(found.get("f16c", "aarch64" in llvm.get_process_triple()))
 
 
-@functools.cache
-def surroundings() -> str:
-    """Return a hash of what machine code depends on beside what it is the code of."""
-    return cache.key_of(
-        cache.LIBRARY,
-        f"{sys.implementation.cache_tag} {DATA_OFFSET}",
-        llvm.get_process_triple(),
-        llvm.get_host_cpu_name(),
-        features(),
-        ".".join(map(str, llvm.llvm_version_info)),
-        llvmlite.__version__,
-        routines.version(),
-    )
+def description() -> str:
+    """Return what tells this CPU from any other, and this LLVM."""
+    version = ".".join(map(str, llvm.llvm_version_info))
+    names = llvm.get_process_triple(), llvm.get_host_cpu_name()
+    return " ".join([*names, features(), version])
 
 
 @functools.cache
-def initialize() -> None:
-    """Get LLVM ready to make and to load code for this CPU."""
+def _initialize() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
 
@@ -77,52 +52,9 @@ def target_machine(level: int) -> Any:
     level : {0, 1, 2, 3}
         How hard to try when instructions are chosen.
     """
+    _initialize()
+    # Code for images may lie anywhere, and is less than 2 GiB; see `linking`.
+    options = {"reloc": "pic", "codemodel": "small"} if image.ARE_MADE else {"jit": True}
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features(), opt=level, jit=True
+        cpu=llvm.get_host_cpu_name(), features=features(), opt=level, **options
     )
-
-
-class Code:
-    """Object code that can be called.
-
-    Parameters
-    ----------
-    objects : sequence of bytes
-        One of them has the function `ENTRY`.
-
-    Attributes
-    ----------
-    address : int
-        Where that function is.
-    """
-
-    def __init__(self, objects: Sequence[bytes]) -> None:
-        # Names stand in object code as they are, whatever its format.
-        named = {name for code in objects for name in re.findall(rb"scipy\.[\w.]+", code)}
-        routines.make_available(sorted(name.decode() for name in named))
-        with _lock:
-            initialize()
-            self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine(0))
-            for code in objects:
-                self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-            self._engine.finalize_object()
-            self.address: int = self.address_of(ENTRY)
-
-    def address_of(self, name: str) -> int:
-        """Return where a function is."""
-        found: int = self._engine.get_function_address(name)
-        return found
-
-
-def compiled(text: str, optimized: bool = True) -> Code:
-    """Return the code of a module in LLVM's assembly language that depends on nothing else."""
-    key = cache.key_of("module", text, surroundings(), str(optimized))
-    code = cache.load(key)
-    if code is None:
-        # Takes longer to import than code that is known to load.
-        from chainrule.compiler.native.compilation import DRIVER, LOOPS, object_code
-
-        initialize()
-        code, _ = object_code(text, LOOPS if optimized else DRIVER)
-        cache.store(key, code)
-    return Code([code])

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterator
 
 from chainrule.compiler.native.kernels import Block, blocks_of
-from chainrule.compiler.native.machine import ALIGNMENT
+from chainrule.compiler.native.loading import ALIGNMENT
 from chainrule.compiler.native.views import Buffer
 
 Lifetime = tuple[int, int]

@@ -18,7 +18,7 @@ starts earlier and computes some rows again, and any division of the rows gives 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,11 +30,19 @@ from chainrule.compiler.native.compilation import VECTORS
 from chainrule.compiler.native.descriptions import describe
 from chainrule.compiler.native.expressions import Apply, Constant, Expression, Load
 from chainrule.compiler.native.kernels import Loop, Product, Result
-from chainrule.compiler.native.loops import INDEX, POINTER, affine, counted, element
+from chainrule.compiler.native.loops import (
+    INDEX,
+    POINTER,
+    affine,
+    counted,
+    element,
+    numbers_of,
+    table,
+)
 from chainrule.compiler.native.math.arithmetic import Arithmetic, Real, mul_add
 from chainrule.compiler.native.units import Units
 from chainrule.compiler.native.vectors import Piece, VectorUnit
-from chainrule.compiler.native.views import Buffer, View
+from chainrule.compiler.native.views import Buffer, Shape, View
 
 MOST_ROWS = 12
 """Rows of a tile; more would gain nothing."""
@@ -94,7 +102,7 @@ def _tile_rows(rows: int, most: int) -> int:
 
 # -- from outside --------------------------------------------------------------------------------
 
-EXTENTS = ir.ArrayType(INDEX, 4)
+EXTENTS = 4
 """Length of the common axis; strides of the left factor down and along it; the right one's down."""
 
 
@@ -139,20 +147,12 @@ def rows_of(product: Product, units: Units, module: ir.Module, has_fma: bool) ->
 
     type = ir.FunctionType(ir.VoidType(), [POINTER] * (3 + len(buffers)) + [INDEX] * 2)
     function = units.function(module, f"product {description}", type, emit, VECTORS)
-    return Rows(function, _extents(product, module), buffers, form.rows)
+    return Rows(function, table(module, _extents(product)), buffers, form.rows)
 
 
-def _extents(product: Product, module: ir.Module) -> ir.Value:
+def _extents(product: Product) -> list[int]:
     left, right = product.left, product.right
-    numbers = [left.shape[2], left.strides[1], left.strides[2], right.strides[1]]
-    name = "extents_" + "_".join(map(str, numbers))
-    known = module.globals.get(name)
-    if known is None:
-        known = ir.GlobalVariable(module, EXTENTS, name)
-        known.initializer = ir.Constant(EXTENTS, numbers)
-        known.global_constant = True
-        known.linkage = "private"
-    return known
+    return [left.shape[2], left.strides[1], left.strides[2], right.strides[1]]
 
 
 # -- inside --------------------------------------------------------------------------------------
@@ -180,10 +180,7 @@ def emit_product(function: ir.Function, form: Form, epilogue: _Epilogue) -> None
     """Append the blocks of a product's function."""
     b = ir.IRBuilder(function.append_basic_block("entry"))
     left, right, extents, *others, start, stop = function.args
-    numbers = [
-        b.load(b.gep(extents, [INDEX(i)], inbounds=True, source_etype=INDEX), typ=INDEX)
-        for i in range(EXTENTS.count)
-    ]
+    numbers = numbers_of(b, extents, EXTENTS)
 
     def panel(columns: int, first: ir.Value) -> None:
         pieces = vectors.pieces(columns, form.dtype.itemsize, form.unit)
@@ -290,19 +287,33 @@ class _Store:
 
     def emit(self, row: ir.Value, tile: Tile) -> None:
         """Emit the epilogue of the tile that starts at a row."""
-        b = self.builder
+        b, loop = self.builder, self.epilogue.loop
+        read = [view for view in loop.all_views if view != self.epilogue.product]
+        views = dict.fromkeys([*read, *[result.view for result in loop.results]])
         for i, own in enumerate(tile):
+            rows = self.rows(views, [b.add(row, INDEX(i)) if i else row, self.column])
             for piece, value in zip(self.pieces, own, strict=True):
-                position = [b.add(row, INDEX(i)), b.add(self.column, INDEX(piece.start))]
-                self.piece(piece, position, value)
+                self.piece(piece, rows, value)
 
-    def piece(self, piece: Piece, position: list[ir.Value], own: ir.Value) -> None:
-        """Emit the epilogue of a piece that starts at a position."""
+    def rows(self, views: Iterable[View], position: list[ir.Value]) -> dict[View, ir.Value]:
+        """Return the addresses of the elements at a position."""
+        places: dict[tuple[int, Shape], ir.Value] = {}
+        rows = {}
+        for view in views:
+            map = view.offset, view.strides
+            if map not in places:
+                places[map] = affine(self.builder, *map, position)
+            address = self.addresses[view.memory]
+            rows[view] = element(self.builder, address, places[map], view.memory.dtype)
+        return rows
+
+    def piece(self, piece: Piece, rows: dict[View, ir.Value], own: ir.Value) -> None:
+        """Emit the epilogue of a piece of rows that start at some addresses."""
         values: dict[int, ir.Value] = {}
         for node in self.epilogue.loop.nodes:
-            values[id(node)] = self.value(node, piece, position, own, values)
+            values[id(node)] = self.value(node, piece, rows, own, values)
         for result in self.epilogue.loop.results:
-            address = self.address(result.view, position)
+            address = self.address(result.view, piece, rows)
             value = values[id(result.value)]
             vectors.store(self.builder, value, address, piece, result.value.dtype)
 
@@ -310,7 +321,7 @@ class _Store:
         self,
         node: Expression,
         piece: Piece,
-        position: list[ir.Value],
+        rows: dict[View, ir.Value],
         own: ir.Value,
         values: dict[int, ir.Value],
     ) -> ir.Value:
@@ -330,12 +341,14 @@ class _Store:
         assert isinstance(node, Load)
         if node.view == self.epilogue.product:
             return own
-        address = self.address(node.view, position)
+        address = self.address(node.view, piece, rows)
         if node.view.strides[1]:
             return vectors.load(b, address, piece, node.dtype)
         return vectors.repeated(b, scalars.load(b, address, node.dtype), piece.lanes)
 
-    def address(self, view: View, position: list[ir.Value]) -> ir.Value:
-        """Return the address of an element."""
-        place = affine(self.builder, view.offset, view.strides, position)
-        return element(self.builder, self.addresses[view.memory], place, view.memory.dtype)
+    def address(self, view: View, piece: Piece, rows: dict[View, ir.Value]) -> ir.Value:
+        """Return the address at which a piece starts."""
+        ahead = piece.start * view.strides[1]
+        if not ahead:
+            return rows[view]
+        return element(self.builder, rows[view], INDEX(ahead), view.memory.dtype)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule.compiler.native import cache
+from chainrule.compiler.native.loading import Linkable
 from chainrule.ir import ArrayType, Atom, Graph, Literal
 
 MOST_CONSTANT_BYTES = 2**24
@@ -29,8 +30,8 @@ class Program(NamedTuple):
 
     Attributes
     ----------
-    objects : list of bytes
-        Object code: the driver and the units that it calls.
+    code : Image or Objects
+        The driver and the units that it calls.
     arena_bytes : int
         Memory for temporaries.
     constants : list of ndarray
@@ -39,7 +40,7 @@ class Program(NamedTuple):
         What is known of the program, but for times.
     """
 
-    objects: list[bytes]
+    code: Linkable
     arena_bytes: int
     constants: list[np.ndarray]
     statistics: dict[str, Any]

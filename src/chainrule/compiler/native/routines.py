@@ -2,8 +2,8 @@
 
 SciPy's extension modules put out the addresses of their C functions for Cython to use. In a
 program a routine goes by its full name, ``scipy.linalg.cython_lapack.dgesv``, so that the code is
-the same in every process; before it is loaded, LLVM is told the address that the name has in this
-one. A module is imported when a routine of it is needed and not before.
+the same in every process; when it is loaded, it is given the address that the name has in this one.
+A module is imported when a routine of it is needed and not before.
 """
 
 from __future__ import annotations
@@ -16,32 +16,12 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Iterable
 from typing import Any
 
-from llvmlite import binding as llvm
-
+PREFIX = "scipy."
 BLAS = "scipy.linalg.cython_blas"
 LAPACK = "scipy.linalg.cython_lapack"
 SPECIAL = "scipy.special.cython_special"
-
-
-def make_available(names: Iterable[str]) -> None:
-    """Tell LLVM where the routines of some full names are."""
-    for name in names:
-        llvm.add_symbol(name, address(name))
-
-
-def version() -> str:
-    """Return what tells the installed SciPy from another one, without importing it.
-
-    Programs depend on it: how much room a routine of LAPACK's wants is part of their code.
-    """
-    spec = importlib.util.find_spec("scipy")
-    if spec is None or spec.origin is None:
-        return ""
-    status = os.stat(spec.origin)
-    return f"{spec.origin} {status.st_size} {status.st_mtime_ns}"
 
 
 @functools.cache

@@ -13,6 +13,7 @@ The arguments may also be vectors, of one length; constants are then repeated.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ DTYPES = frozenset(["bool", *_FLOATS, *_INTEGERS])
 """Names of the dtypes that code is emitted for."""
 
 
+@functools.cache
 def register_type(dtype: np.dtype[Any]) -> ir.Type:
     """Return the type of a value in a register."""
     if dtype.kind == "b":

@@ -50,6 +50,12 @@ def row_pieces(nest: Nest, loop: Loop) -> list[Piece] | None:
     return pieces if len(pieces) * len(loop.nodes) <= MOST_NODES else None
 
 
+def is_in_vectors(nest: Nest) -> bool:
+    """Whether all stages of a nest are written in vectors."""
+    pieces = [row_pieces(nest, loop) for loop in nest.stages]
+    return all(own is not None and own[0].lanes > 1 for own in pieces)
+
+
 def _itemsize(nest: Nest) -> int:
     """Return the size by which lanes are counted: that of the widest floats, if there are any."""
     dtypes = [node.dtype for loop in nest.stages for node in loop.nodes]

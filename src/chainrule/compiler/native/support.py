@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.compiler.native.arguments import knows_arrays
-from chainrule.compiler.native.machine import has_float16
 from chainrule.ir import ArrayType, Graph
 from chainrule.ops.linalg import MatrixOp
 
@@ -13,7 +12,7 @@ from chainrule.ops.linalg import MatrixOp
 def unsupported(graph: Graph) -> list[str]:
     """Return what keeps a graph from being compiled, in words; nothing if it can be."""
     # Imported when a graph is to be compiled; one whose code is in the cache needs none of this.
-    from chainrule.compiler.native import scalars
+    from chainrule.compiler.native import machine, scalars
     from chainrule.compiler.native.expansions import EXPANSIONS
     from chainrule.compiler.native.schedule import HANDLERS
 
@@ -25,7 +24,7 @@ def unsupported(graph: Graph) -> list[str]:
     def check_type(type: ArrayType, where: str) -> None:
         if type.dtype.name not in scalars.DTYPES or not type.dtype.isnative:
             reasons[f"{where} of dtype {type.dtype}"] = None
-        if type.dtype == np.float16 and not has_float16():
+        if type.dtype == np.float16 and not machine.has_float16():
             reasons["float16, which this CPU cannot convert"] = None
 
     def check(graph: Graph) -> None:

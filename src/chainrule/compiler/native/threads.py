@@ -11,16 +11,15 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import platform
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from llvmlite import binding as llvm
-
 from chainrule import _threads
-from chainrule.compiler.native import machine, routines
+from chainrule.compiler.native import loading, routines, symbols
 
 _PREFIX = "chainrule.pool."
 IN_PARALLEL = f"{_PREFIX}in_parallel"
@@ -45,42 +44,28 @@ steps for all. Where cores are short, to wait longer would take time from those 
 
 _SPINS_MEASURED = 1000
 
-_FROM_PYTHON = (
-    "PyErr_CheckSignals",
-    "PyGILState_Ensure",
-    "PyGILState_Release",
-    "PyThread_acquire_lock",
-    "PyThread_allocate_lock",
-    "PyThread_get_thread_ident",
-    "PyThread_release_lock",
-    "PyThread_start_new_thread",
-)
-
 # Instructions that tell the CPU that a loop spins, and their argument.
-_PAUSES = {"x86_64": ("llvm.x86.sse2.pause", ""), "aarch64": ("llvm.aarch64.isb", "i32 15")}
+_X86, _ARM = ("llvm.x86.sse2.pause", ""), ("llvm.aarch64.isb", "i32 15")
+_PAUSES = {"x86_64": _X86, "amd64": _X86, "aarch64": _ARM, "arm64": _ARM}
 
 _lock = threading.Lock()
 
 
-def make_available(objects: Sequence[bytes]) -> bool:
-    """Load the pool, if some object code is going to call it; return whether."""
-    called, calls_blas = [
-        any(name.encode() in code for code in objects) for name in (_PREFIX, HOLD_BLAS)
-    ]
+def make_available(called: Iterable[str]) -> bool:
+    """Load the pool, if it is among the functions that are going to be called; return whether."""
+    own = [name for name in called if name.startswith(_PREFIX)]
     with _lock:
-        if called:
+        if own:
             _pool()
-        if calls_blas:
+        if HOLD_BLAS in own:
             _controlled_blas()
-    return called
+    return bool(own)
 
 
 @functools.cache
-def _pool() -> machine.Code:
+def _pool() -> loading.Code:
     """Return the pool, which has to stay loaded for as long as there are threads in it."""
-    for name in _FROM_PYTHON:
-        llvm.add_symbol(name, _address(getattr(ctypes.pythonapi, name)))
-    pool = machine.compiled(assembly(), optimized=False)  # there is next to nothing to gain
+    pool = loading.compiled(assembly(), optimized=False)  # there is next to nothing to gain
 
     def function(name: str, *types: Any) -> Any:
         return ctypes.CFUNCTYPE(None, *types)(pool.address_of(_PREFIX + name))
@@ -96,7 +81,7 @@ def _pool() -> machine.Code:
         forget_threads = function("forget_threads", ctypes.c_int64)
         os.register_at_fork(after_in_child=lambda: forget_threads(threading.get_ident()))
     for name in (IN_PARALLEL, IN_ORDER, GET_READY, LOOK_FOR_SIGNALS, HOLD_BLAS, RELEASE_BLAS):
-        llvm.add_symbol(name, pool.address_of(name))
+        symbols.define(name, pool.address_of(name))
     return pool
 
 
@@ -114,7 +99,7 @@ def _controlled_blas() -> ctypes.CDLL | None:
             names = [f"{prefix}openblas_{verb}_num_threads" for verb in ("get", "set")]
             if all(hasattr(library, name) for name in names):
                 control = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
-                addresses = [_address(getattr(library, name)) for name in names]
+                addresses = [symbols.address_of(getattr(library, name)) for name in names]
                 control(_pool().address_of(f"{_PREFIX}control_blas"))(*addresses)
                 return library
     return None
@@ -129,10 +114,6 @@ def _blas_libraries() -> Iterator[ctypes.CDLL]:
         yield ctypes.CDLL(str(path))
 
 
-def _address(function: Any) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
-
-
 def assembly() -> str:
     """Return the pool in LLVM's assembly language."""
     return _platform() + Path(__file__).with_name("pool.ll").read_text(encoding="utf-8")
@@ -140,7 +121,7 @@ def assembly() -> str:
 
 def _platform() -> str:
     """Return what the pool's code takes for given: two functions, and some numbers."""
-    architecture = llvm.get_process_triple().partition("-")[0].replace("arm64", "aarch64")
+    architecture = platform.machine().lower()
     declared = called = ""
     if architecture in _PAUSES:
         name, argument = _PAUSES[architecture]

@@ -4,50 +4,70 @@ A loop that copies an array to one with its axes in another order reads or write
 far apart. Here a square block is read as vectors along the axis that is contiguous in the source,
 exchanged between the vectors, and written as vectors along the one that is contiguous in the
 target. If an extent is no multiple of a block's, the last block starts earlier and copies some
-elements again.
+elements again. Code for small arrays is told extents and strides when it runs.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 from chainrule.compiler.native import vectors
 from chainrule.compiler.native.expressions import Load
 from chainrule.compiler.native.kernels import Nest
-from chainrule.compiler.native.loops import INDEX, affine, counted, element
+from chainrule.compiler.native.loops import INDEX, POINTER, counted, element, numbers_of
 from chainrule.compiler.native.vectors import Piece
-from chainrule.compiler.native.views import Buffer, Shape, View
+from chainrule.compiler.native.views import View
 
 _WORD = ir.IntType(32)
+
+_Array = tuple[ir.Value, list[ir.Value], int]
+"""Address, strides, and the axis along which the stride is 1."""
 
 SMALLEST = 4
 """Blocks with shorter sides are not worth it."""
 
+LARGEST_TOLD = 2**12
+"""So many elements are copied so soon that code made for their extents would gain nothing."""
+
 
 @dataclass(frozen=True)
-class Transposition:
-    """A copy that transposes.
+class Form:
+    """What the code of a copy depends on.
 
     Attributes
     ----------
-    inner : tuple of int
-        The extents, but that of the outermost axis.
-    source, target : View
-        The last axis is contiguous in the target.
+    dtype : numpy.dtype
+    rank : int
+        Number of axes; the last one is contiguous in the target.
     axis : int
         The one that is contiguous in the source.
     side : int
         Of a block.
+    numbers : tuple of int
+        Extents, the source's strides and the target's; none if they are told.
     """
 
-    inner: Shape
-    source: View
-    target: View
+    dtype: np.dtype[Any]
+    rank: int
     axis: int
     side: int
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Transposition:
+    """A copy that transposes."""
+
+    form: Form
+    source: View
+    target: View
+    numbers: tuple[int, ...]
 
 
 def transposition(nest: Nest) -> Transposition | None:
@@ -67,49 +87,57 @@ def transposition(nest: Nest) -> Transposition | None:
     side = 1 << (shortest.bit_length() - 1)
     if source.strides[-1] in (0, 1) or source.buffer.dtype.itemsize < 4 or side < SMALLEST:
         return None
-    return Transposition(loop.shape[1:], source, target, axis, side)
+    numbers = (*loop.shape, *source.strides, *target.strides)
+    is_told = math.prod(loop.shape) <= LARGEST_TOLD
+    own = () if is_told else (0, *numbers[1:])  # a range of the outermost axis is always told
+    form = Form(source.buffer.dtype, len(loop.shape), axis, side, own)
+    return Transposition(form, source, target, numbers)
 
 
-def emit_transposition(
-    function: ir.Function, copy: Transposition, buffers: Sequence[Buffer]
-) -> None:
-    """Append the blocks of a function that copies a range of the outermost axis.
+SIGNATURE = ir.FunctionType(ir.VoidType(), [POINTER] * 3 + [INDEX] * 2)
+"""The addresses of the first elements and of the numbers, and the positions on the outermost axis
+to start and to stop at."""
 
-    It takes the addresses of the buffers, and the positions to start and to stop at.
-    """
-    *addresses, start, stop = function.args
-    _Emission(function, copy, dict(zip(buffers, addresses, strict=True))).run(start, stop)
+
+def emit_transposition(function: ir.Function, form: Form) -> None:
+    """Append the blocks of a function that copies a range of the outermost axis."""
+    _Emission(function, form).run()
 
 
 class _Emission:
     """One function being written."""
 
-    def __init__(
-        self, function: ir.Function, copy: Transposition, addresses: dict[Buffer, ir.Value]
-    ) -> None:
+    def __init__(self, function: ir.Function, form: Form) -> None:
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
-        self.copy = copy
-        self.addresses = addresses
+        self.form = form
+        source, target, numbers, self.start, self.stop = function.args
+        rank = form.rank
+        known = [INDEX(number) for number in form.numbers]
+        found = known or numbers_of(self.builder, numbers, 3 * rank)
+        self.extents = found[:rank]
+        self.source = source, found[rank : 2 * rank], form.axis
+        self.target = target, found[2 * rank :], rank - 1
 
-    def run(self, start: ir.Value, stop: ir.Value) -> None:
+    def run(self) -> None:
         """Emit everything."""
-        b, copy = self.builder, self.copy
-        if copy.axis:
-            self.axes([(start, b.sub(stop, start))], copy.side)
+        b, side = self.builder, self.form.side
+        count = b.sub(self.stop, self.start)
+        outermost = [(self.start, count)]
+        if self.form.axis:
+            self.axes(outermost, side)
         else:
             # A range may be shorter than a block.
-            side, count = INDEX(copy.side), b.sub(stop, start)
-            with b.if_else(b.icmp_unsigned("<", count, side)) as (shorter, otherwise):
+            with b.if_else(b.icmp_unsigned("<", count, INDEX(side))) as (shorter, otherwise):
                 with shorter:
-                    self.axes([(start, count)], 1)
+                    self.axes(outermost, 1)
                 with otherwise:
-                    self.axes([(start, count)], copy.side)
+                    self.axes(outermost, side)
         b.ret_void()
 
     def axes(self, outermost: list[tuple[ir.Value, ir.Value]], side: int) -> None:
         """Emit the loops over all axes, by blocks of a side."""
-        ranges = outermost + [(INDEX(0), INDEX(extent)) for extent in self.copy.inner]
-        blocked = {self.copy.axis, len(ranges) - 1}
+        ranges = outermost + [(INDEX(0), extent) for extent in self.extents[1:]]
+        blocked = {self.form.axis, self.form.rank - 1}
 
         def inside(positions: list[ir.Value]) -> None:
             if len(positions) == len(ranges):
@@ -133,21 +161,27 @@ class _Emission:
 
     def block(self, positions: list[ir.Value], side: int) -> None:
         """Emit the copy of a block that starts at some positions."""
-        b, dtype, piece = self.builder, self.copy.source.memory.dtype, Piece(0, side, side)
-        last = len(positions) - 1
-        rows = [
-            vectors.load(b, self.address(self.copy.source, positions, last, i), piece, dtype)
-            for i in range(side)
-        ]
-        for i, row in enumerate(transposed(b, rows)):
-            address = self.address(self.copy.target, positions, self.copy.axis, i)
+        b, dtype, piece = self.builder, self.form.dtype, Piece(0, side, side)
+        sources = self.addresses(self.source, positions, self.form.rank - 1, side)
+        rows = [vectors.load(b, address, piece, dtype) for address in sources]
+        targets = self.addresses(self.target, positions, self.form.axis, side)
+        for address, row in zip(targets, transposed(b, rows), strict=True):
             vectors.store(b, row, address, piece, dtype)
 
-    def address(self, view: View, positions: list[ir.Value], axis: int, ahead: int) -> ir.Value:
-        """Return the address of an element some steps along an axis from a position."""
-        offset = view.offset + ahead * view.strides[axis]
-        place = affine(self.builder, offset, view.strides, positions)
-        return element(self.builder, self.addresses[view.memory], place, view.memory.dtype)
+    def addresses(
+        self, array: _Array, positions: list[ir.Value], axis: int, count: int
+    ) -> list[ir.Value]:
+        """Return the addresses of some elements along an axis, from a position on."""
+        b, dtype = self.builder, self.form.dtype
+        pointer, strides, contiguous = array
+        place = positions[contiguous]
+        for number, (position, stride) in enumerate(zip(positions, strides, strict=True)):
+            if number != contiguous:
+                place = b.add(place, b.mul(position, stride, flags=("nsw",)), flags=("nsw",))
+        found = [element(b, pointer, place, dtype)]
+        for _ in range(count - 1):
+            found.append(element(b, found[-1], strides[axis], dtype))
+        return found
 
 
 def transposed(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]:

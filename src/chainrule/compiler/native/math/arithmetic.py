@@ -88,7 +88,14 @@ def splat(type: ir.Type, value: float) -> ir.Constant:
 @functools.lru_cache(maxsize=1024, typed=True)
 def _repeated(type: ir.VectorType, value: float, sign: float) -> ir.Constant:
     """Return a vector constant, which keeps the text that llvmlite takes long to write."""
-    return ir.Constant(type, [value] * type.count)
+    return _Splat(type, ir.Constant(type.element, value))
+
+
+class _Splat(ir.Constant):
+    """A vector of equal elements, written once, which LLVM reads in a fraction of the time."""
+
+    def _get_reference(self) -> str:
+        return f"splat ({self.constant[0]})"
 
 
 Coefficients = PerFormat[Sequence[float]]
