@@ -13,8 +13,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.installed ## Train a network on 1,797 handwritten digits
-	$(BIN)/chainrule train digits --hidden 50 --activation sigmoid --batch-size 100 --epochs 100
+demo: $(VENV)/.installed ## Train a network on 1,797 handwritten digits, and tune it
+	$(BIN)/chainrule demo
 
 test: $(VENV)/.installed-dev ## Run the tests and the examples in the docstrings
 	$(BIN)/python -m pytest -n auto

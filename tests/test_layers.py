@@ -22,12 +22,16 @@ LAYERS = (
     ("transforms",),
     ("compiler",),
     ("control_flow",),
-    ("random", "special", "linalg"),
+    ("random", "special", "linalg", "sparse"),
     ("nn",),
     ("optim",),
+    ("saving",),
     ("training",),
     ("datasets",),
+    ("models",),
     ("estimators",),
+    ("search",),
+    ("plot",),
     ("cli",),
 )
 ORDER = [module for layer in LAYERS for module in layer]

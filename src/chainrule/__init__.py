@@ -46,7 +46,10 @@ if TYPE_CHECKING:
         linalg,
         nn,
         optim,
+        plot,
         random,
+        saving,
+        search,
         special,
         testing,
         training,
@@ -58,6 +61,8 @@ if TYPE_CHECKING:
         MLPRegressor,
         Perceptron,
     )
+    from chainrule.saving import load, save
+    from chainrule.search import BayesSearch, GridSearch, RandomSearch
 
 __version__ = "0.1.0"
 
@@ -67,28 +72,39 @@ _LAZY_MODULES = (
     "linalg",
     "nn",
     "optim",
+    "plot",
     "random",
+    "saving",
+    "search",
     "special",
     "testing",
     "training",
 )
-_ESTIMATORS = (
-    "LinearRegression",
-    "LogisticRegression",
-    "MLPClassifier",
-    "MLPRegressor",
-    "Perceptron",
-)
+_LAZY_NAMES = {
+    "BayesSearch": "search",
+    "GridSearch": "search",
+    "LinearRegression": "estimators",
+    "LogisticRegression": "estimators",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
+    "Perceptron": "estimators",
+    "RandomSearch": "search",
+    "load": "saving",
+    "save": "saving",
+}
 
 __all__ = [
+    "BayesSearch",
     "ChainruleError",
     "Dual",
     "Graph",
+    "GridSearch",
     "LinearRegression",
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",
     "Perceptron",
+    "RandomSearch",
     "asarray",
     "at",
     "checkpoint",
@@ -106,10 +122,15 @@ __all__ = [
     "jvp",
     "linalg",
     "linearize",
+    "load",
     "nn",
     "optim",
+    "plot",
     "random",
+    "save",
+    "saving",
     "scan",
+    "search",
     "set_threads",
     "special",
     "stop_gradient",
@@ -127,10 +148,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _LAZY_MODULES:
         return importlib.import_module(f"chainrule.{name}")
-    if name in _ESTIMATORS:
-        return getattr(importlib.import_module("chainrule.estimators"), name)
+    if name in _LAZY_NAMES:
+        return getattr(importlib.import_module(f"chainrule.{_LAZY_NAMES[name]}"), name)
     raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY_MODULES, *_ESTIMATORS})
+    return sorted({*globals(), *_LAZY_MODULES, *_LAZY_NAMES})

@@ -43,6 +43,10 @@ class InvalidArgumentError(ChainruleError, ValueError):
     """An argument has the right type and a value that makes no sense here."""
 
 
+class DivergenceError(InvalidArgumentError):
+    """Training has led to numbers that are not finite, before there was anything to keep."""
+
+
 class ArgumentTypeError(ChainruleError, TypeError):
     """An argument has a type the function cannot work with."""
 
@@ -101,6 +105,10 @@ class LinAlgError(ChainruleError, np.linalg.LinAlgError):
     """A matrix is singular, not positive definite, or of a shape that does not fit."""
 
 
+class CapacityError(ChainruleError, MemoryError):
+    """What is asked for needs more memory than the machine has; nothing was tried."""
+
+
 class GraphError(ChainruleError, TypeError):
     """A graph breaks its own rules; a bug in this library or in a hand-made graph."""
 
@@ -109,3 +117,17 @@ class DataError(ChainruleError, ValueError):
     """Input data (a file, a table, a target) cannot be used as it stands."""
 
     _shows_place = False  # the data is at fault, not a line of code
+
+
+class FileError(ChainruleError, OSError):
+    """A file cannot be read or written; ``errno`` says what the system says."""
+
+    _shows_place = False
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """There is no such file, or no folder for it."""
+
+
+class FileAccessError(FileError, PermissionError):
+    """The permission to read or write a file is missing."""

@@ -2,6 +2,8 @@
 
 import pytest
 
+from chainrule import datasets
+
 
 @pytest.mark.parametrize(
     ("content", "message"),
@@ -13,14 +15,14 @@ import pytest
         ),
         (
             "a,y\n1,2\nhigh,3\n",
-            "data.csv, row 2 (line 3), column 'a': 'high' is not a number. Features must be "
-            "numbers: correct it, replace categories by numbers, or leave the column out with "
-            "--drop a (in Python, drop=('a',)).",
+            "data.csv, row 2 (line 3), column 'a': 'high' is not a number. A feature is made of "
+            "numbers, or of text alone, which stands for categories: correct it, or leave the "
+            "column out with --drop a (in Python, drop=('a',)).",
         ),
         (
-            "a,b,y\n1,5,2\n2,5,3\n",
-            "data.csv, column 'b': every value is 5, in all 2 rows (lines 2 to 3). A constant "
-            "column tells nothing: leave the column out with --drop b (in Python, drop=('b',)).",
+            "b,y\n5,2\n5,3\n",
+            "data.csv: every feature is the same in all 2 rows, so that there is nothing to tell "
+            "rows apart by: 'b'. Add a column that varies.",
         ),
         (
             "a,y\n1,yes\n2,yes\n",
@@ -61,7 +63,7 @@ def test_no_such_data(run, name, meant):
     assert (result.exit_code, result.stderr, result.stdout) == (
         3,
         f"Error: {name}: there is no such file, nor a built-in data set of that name.{meant} "
-        "Built-in are digits, xor, or, and.\n",
+        f"Built-in are {', '.join(datasets.names())}.\n",
         "",
     )
 

@@ -22,7 +22,7 @@ def test_script_is_installed():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
 def test_an_interrupted_run_keeps_its_best_weights(number, engine):
     with subprocess.Popen(
-        [*COMMAND, "train", "digits", "--epochs", "1000000"],
+        [*COMMAND, "train", "digits", "--epochs", "1000000", "--patience", "inf"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -37,13 +37,13 @@ def test_an_interrupted_run_keeps_its_best_weights(number, engine):
     assert "\nTest accuracy " in out
     assert re.fullmatch(
         r"Interrupted after \d+ of 1000000 epochs; the weights of epoch \d+ are kept "
-        r"\(training loss \S+, the lowest\)\.\n",
+        r"\(training loss with penalties \S+, the lowest\)\.\n",
         err,
     )
 
 
 def test_errors_show_no_traceback(tmp_path):
-    (tmp_path / "data.csv").write_text("a,y\n1,2\nx,3\n")
+    (tmp_path / "data.csv").write_text("a,y\n1,2\n,3\n")
     result = subprocess.run(
         [*COMMAND, "train", "data.csv", "--target", "y"],
         capture_output=True,
@@ -52,7 +52,7 @@ def test_errors_show_no_traceback(tmp_path):
         check=False,
     )
     assert result.returncode == 3
-    assert result.stderr.startswith("Error: data.csv, row 2 (line 3), column 'a': 'x' is not a")
+    assert result.stderr.startswith("Error: data.csv, row 2 (line 3), column 'a': the value is mis")
     assert "Traceback" not in result.stderr
 
 
@@ -64,3 +64,51 @@ def test_output_that_cannot_be_encoded_is_replaced():
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
     assert b"8 ? 8 pixels" in result.stdout
+
+
+def test_scikit_learn_is_not_loaded(tmp_path):
+    code = (
+        "import sys\n"
+        "from chainrule.cli import app\n"
+        "for arguments in (\n"
+        "    ['train', 'digits', '--epochs', '2', '--quiet', '--save', 'model'],\n"
+        "    ['evaluate', 'model', 'digits', '--quiet'],\n"
+        "):\n"
+        "    app(arguments, standalone_mode=False)\n"
+        "print(sorted({'sklearn', 'scipy.stats', 'pandas', 'matplotlib'} & {*sys.modules}))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert result.stdout.endswith("[]\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such pipes on other systems")
+def test_a_reader_that_leaves_disturbs_nobody(tmp_path):
+    """As `| head -1` does; what was to be saved is saved all the same."""
+    with subprocess.Popen(
+        [*COMMAND, "train", "digits", "--epochs", "30", "--save", "model"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stdout.readline().startswith("digits: ")
+        process.stdout.close()
+        err = process.stderr.read()
+        assert process.wait(60) == 0
+    assert err == ""
+    assert (tmp_path / "model").exists()
+
+
+def test_no_colours_and_no_bar_when_not_on_a_terminal():
+    result = subprocess.run(
+        [*COMMAND, "train", "xor", "--epochs", "3", "--starts", "1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\x1b" not in result.stdout
+    assert "\r" not in result.stdout
+    lines = [line for line in result.stdout.splitlines() if line.startswith("  epoch ")]
+    assert [line.split()[1] for line in lines] == ["1/3", "2/3", "3/3"]

@@ -1,96 +1,123 @@
 """What is printed, line by line."""
 
 import io
+import json
 
 import numpy as np
 import pytest
-from rich.console import Console
 
-from chainrule.cli import _report
-from chainrule.cli._report import Report, confusion_lines
-
-
-@pytest.fixture(autouse=True)
-def terminal_of_80_columns(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+from chainrule.cli import _progress
+from chainrule.cli._progress import Progress
+from chainrule.cli._report import Report
+from chainrule.training import EpochRecord
 
 
-def test_confusion_table():
-    truth = np.array([0, 0, 0, 1, 1, 2])
-    predicted = np.array([0, 0, 1, 1, 1, 0])
-    assert confusion_lines(truth, predicted, ("cat", "dog", "newt")) == [
-        "Confusion table (row: true class, column: predicted class)",
-        "         cat   dog  newt",
-        "   cat     2     1     ·",
-        "   dog     ·     2     ·",
-        "  newt     1     ·     ·",
+class Terminal(io.StringIO):
+    """Something that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def record(epoch, loss, *, val_loss=None, val_score=None, is_best=True):
+    return EpochRecord(epoch, loss, val_loss, is_best, 0.1, None, val_score, 0.1, None, None, 0.0)
+
+
+def shown(report, records, n_epochs, capsys):
+    with Progress(report, n_epochs, no_color=True) as progress:
+        for one in records:
+            progress(one)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_line_for_every_epoch(capsys):
+    records = [record(1, 0.5), record(2, 0.25), record(3, 0.75, is_best=False)]
+    assert shown(Report(), records, 10, capsys) == [
+        "  epoch  1/10  loss 0.5000  best 0.5000 (epoch 1)",
+        "  epoch  2/10  loss 0.2500  best 0.2500 (epoch 2)",
+        "  epoch  3/10  loss 0.7500  best 0.2500 (epoch 2)",
     ]
 
 
-def test_confusions_too_wide_for_the_terminal_are_listed():
-    names = tuple(f"a class with a long name, {i}" for i in range(4))
-    truth = np.array([0, 1, 1, 1, 2, 3])
-    predicted = np.array([3, 2, 2, 1, 2, 3])
-    assert confusion_lines(truth, predicted, names) == [
-        "Commonest mistakes",
-        "  2 × a class with a long name, 1 taken for a class with a long name, 2",
-        "  1 × a class with a long name, 0 taken for a class with a long name, 3",
+def test_the_best_is_that_of_the_validation_samples(capsys):
+    records = [
+        record(1, 0.5, val_loss=0.6, val_score=0.9),
+        record(2, 0.4, val_loss=0.7, val_score=0.8, is_best=False),
     ]
-    assert confusion_lines(truth, truth, names) == ["No class was taken for another."]
+    assert shown(Report(), records, 2, capsys) == [
+        "  epoch 1/2  loss 0.5000  val_loss 0.6000  val_score 0.9000  best 0.9000 (epoch 1)",
+        "  epoch 2/2  loss 0.4000  val_loss 0.7000  val_score 0.8000  best 0.9000 (epoch 1)",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("n_epochs", "shown"),
-    [(1, [1]), (3, [1, 2, 3]), (100, [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100])],
+    ("loss", "text"), [(0.25, "0.2500"), (1e200, "1e+200"), (1.23456e-7, "1.235e-07"), (0.0, "0")]
 )
-def test_lines_of_progress(n_epochs, shown, capsys):
-    report = Report(quiet=False, no_color=True)
-    report.start_progress(n_epochs)
-    for number in range(1, n_epochs + 1):
-        report.epoch(number, n_epochs, 1 / number)
-    report.end_progress()
-    width = len(str(n_epochs))
-    assert capsys.readouterr().out.splitlines() == [
-        f"  epoch {number:>{width}}/{n_epochs}  loss {1 / number:.4f}" for number in shown
-    ]
+def test_losses_of_any_size_are_readable(loss, text, capsys):
+    lines = shown(Report(), [record(1, loss)], 1, capsys)
+    assert lines == [f"  epoch 1/1  loss {text}  best {text} (epoch 1)"]
 
 
-def test_progress_bar_in_a_terminal(monkeypatch):
-    file = io.StringIO()
-    monkeypatch.setattr(
-        _report, "Console", lambda **options: Console(file=file, force_terminal=True, **options)
-    )
-    report = Report(quiet=False, no_color=True)
-    report.start_progress(20)
-    for number in range(1, 21):
-        report.epoch(number, 20, 0.125)
-    report.end_progress()
-    assert "20/20" in file.getvalue()
-    assert "loss 0.125" in file.getvalue()
-    assert "  epoch 1/20" not in file.getvalue()
-
-
-def test_quiet_leaves_the_result(capsys):
-    report = Report(quiet=True, no_color=True)
-    report.start_progress(2)
+@pytest.mark.parametrize("how", ["quiet", "json"])
+def test_nothing_of_the_course_when_it_is_not_wanted(how, capsys):
+    report = Report(**{how: True})
+    assert shown(report, [record(1, 0.5)], 1, capsys) == []
     report.note("a note")
-    report.epoch(1, 2, 0.5)
-    report.end_progress()
     report.result("the result")
-    assert capsys.readouterr().out == "the result\n"
+    report.document({"key": 1})
+    expected = "the result\n" if how == "quiet" else '{"key": 1}\n'
+    assert capsys.readouterr().out == expected
+
+
+def test_a_bar_in_a_terminal(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(_progress.sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "120")
+    with Progress(Report(), 20, no_color=True) as progress:
+        for number in range(1, 21):
+            progress(record(number, 0.125))
+    assert "20/20" in terminal.getvalue()
+    assert "loss 0.1250  best 0.1250 (epoch 20)" in terminal.getvalue()
+    assert "  epoch  1/20" not in terminal.getvalue()
+
+
+def test_colours_in_a_terminal_unless_unwanted(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for no_color, environment, expected in (
+        (False, None, "\x1b[1mbold\x1b[0m\n"),
+        (True, None, "bold\n"),
+        (False, "1", "bold\n"),
+    ):
+        terminal = Terminal()
+        monkeypatch.setattr("sys.stdout", terminal)
+        if environment is not None:
+            monkeypatch.setenv("NO_COLOR", environment)
+        Report(no_color=no_color).result("bold", "bold")
+        assert terminal.getvalue() == expected
 
 
 def test_long_lines_are_not_wrapped(capsys):
-    Report(quiet=False, no_color=True).result("word " * 40)
+    Report().result("word " * 40)
     assert capsys.readouterr().out == "word " * 40 + "\n"
 
 
-@pytest.mark.parametrize(
-    ("loss", "shown"), [(0.25, "0.2500"), (1e200, "1e+200"), (1.23456e-7, "1.235e-07"), (0.0, "0")]
-)
-def test_losses_of_any_size_are_readable(loss, shown, capsys):
-    report = Report(quiet=False, no_color=True)
-    report.start_progress(1)
-    report.epoch(1, 1, loss)
-    report.end_progress()
-    assert capsys.readouterr().out == f"  epoch 1/1  loss {shown}\n"
+def test_json_of_numpy_and_of_what_is_not_finite(capsys):
+    document = {
+        "array": np.arange(3),
+        "scalar": np.float32(0.5),
+        "tuple": (1, None, True),
+        "nan": [np.nan, np.inf, -np.inf],
+        "text": "é",
+        1: "a key that is no text",
+    }
+    Report(json=True).document(document)
+    out = capsys.readouterr().out
+    assert json.loads(out) == {
+        "array": [0, 1, 2],
+        "scalar": 0.5,
+        "tuple": [1, None, True],
+        "nan": [None, None, None],
+        "text": "é",
+        "1": "a key that is no text",
+    }
+    assert "é" in out

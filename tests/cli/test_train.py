@@ -1,14 +1,17 @@
-"""`chainrule train` from the command to the printed result."""
+"""Training from the command line: the built-in sets, files, settings, and how runs end."""
 
+import json
 import re
 
 import numpy as np
 import pytest
 
-from chainrule import datasets, random
-from chainrule._errors import InvalidArgumentError
-from chainrule.cli import _report
-from chainrule.cli._train import _Task
+import chainrule as cr
+from chainrule import datasets, saving
+from chainrule._errors import FileError, InvalidArgumentError
+from chainrule.cli import TableModel, _progress
+from chainrule.estimators import MLPClassifier, MLPRegressor
+from chainrule.training import steps
 
 
 def accuracy(output, part):
@@ -45,16 +48,19 @@ def line():
     return "x,y\n" + "\n".join(f"{a},{b}" for a, b in zip(x, y, strict=True))
 
 
-def test_digits_with_the_defaults(run):
+def test_digits_with_its_recipe(run):
     result = run("train", "digits")
     assert result.exit_code == 0
     assert result.stdout.startswith(
         "digits: 1,797 samples, 64 features, 10 classes\n"
         "1,438 samples for training, 359 for testing (shuffled, classes in proportion)\n"
-        "Each feature scaled to mean 0 and standard deviation 1 over the training samples\n"
-        "Network 64-50-10, sigmoid, glorot initialization, 3,760 parameters\n"
+        "Network 64-50-10, logistic, 3,760 parameters\n"
+        "Training with loss log_loss, optimizer adam, learning-rate 0.01, l2 0.01, batch-size 100, "
+        "epochs 100, seed 0\n"
+        "  epoch   1/100  loss "
     )
-    assert accuracy(result.stdout, "Test") >= 0.95
+    assert len(re.findall(r"^  epoch ", result.stdout, re.M)) == 100
+    assert accuracy(result.stdout, "Test") >= 0.96
     counts = table(result.stdout)
     assert counts.sum(axis=1).tolist() == [36, 36, 35, 37, 36, 36, 36, 36, 35, 36]
     assert np.trace(counts) == round(accuracy(result.stdout, "Test") * 359)
@@ -67,11 +73,51 @@ def test_gates_are_learnt_by_two_hidden_units(run, gate, seed):
     assert result.exit_code == 0
     assert result.stdout.startswith(
         f"{gate}: 4 samples, 2 features, 2 classes\n"
-        "No samples are held out: the result is that on the training samples.\n"
-        "Each feature scaled to mean 0 and standard deviation 1 over the training samples\n"
-        "Network 2-2-1, sigmoid, "
+        "No samples are held out for testing: the result is that of training samples.\n"
+        "Network 2-2-1, logistic, 9 parameters\n"
     )
     assert "Training accuracy 100.0 % (4 of 4 correct)" in result.stdout
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_digits_are_trained_as_by_the_estimator(run, tmp_path):
+    path = tmp_path / "model"
+    run("train", "digits", "--epochs", "3", "--seed", "7", "--save", str(path))
+    digits = datasets.load("digits")
+    train, _ = datasets.train_test_split(digits, 0.2, seed=7)
+    settings = {**digits.recipe.settings, "max_iter": 3}
+    expected = MLPClassifier(**settings, random_state=7).fit(train.features, train.target)
+    saved = cr.load(path)
+    assert isinstance(saved, TableModel)
+    assert type(saved.estimator) is MLPClassifier
+    for mine, other in zip(saved.estimator.coefs_, expected.coefs_, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    np.testing.assert_array_equal(
+        saved.estimator.predict(digits.features), expected.predict(digits.features)
+    )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_regression_is_trained_as_by_the_estimator(run, tmp_path):
+    path = tmp_path / "model"
+    run(
+        *("train", "diabetes", "--epochs", "3", "--val-size", "0.25", "--early-stopping"),
+        *("--hidden", "6,4", "--dropout", "0.1", "--save", str(path)),
+    )
+    diabetes = datasets.load("diabetes")
+    rest, _ = datasets.train_test_split(diabetes, 0.2, seed=0)
+    train, held_out = datasets.train_test_split(rest, 0.25, seed=0)
+    settings = {
+        **diabetes.recipe.settings,
+        **{"max_iter": 3, "early_stopping": True, "hidden_layer_sizes": (6, 4), "dropout": 0.1},
+    }
+    expected = MLPRegressor(**settings, random_state=0).fit(
+        train.features, train.target, X_val=held_out.features, y_val=held_out.target
+    )
+    saved = cr.load(path).estimator
+    for mine, other in zip(saved.coefs_, expected.coefs_, strict=True):
+        np.testing.assert_array_equal(mine, other)
+    assert saved.validation_scores_ == expected.validation_scores_
 
 
 def test_same_seed_same_output(run):
@@ -84,44 +130,51 @@ def test_same_seed_same_output(run):
 
 def test_file_with_classes(run, csv_file, blobs):
     name = csv_file(blobs)
-    result = run("train", name, "--target", "species", "--hidden", "8,4", "--batch-size", "8")
+    result = run(
+        *("train", name, "--target", "species", "--hidden", "8,4", "--batch-size", "8"),
+        *("--learning-rate", "0.01"),
+    )
     assert result.exit_code == 0
     assert "data.csv: 90 samples, 2 features, 3 classes\n" in result.stdout
-    assert "Network 2-8-4-3, sigmoid, " in result.stdout
+    assert "Network 2-8-4-3, relu, " in result.stdout
     assert accuracy(result.stdout, "Test") == 1
     assert re.search(r"^ +ash +elm +oak$", result.stdout, re.M)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_other_settings(run, csv_file, blobs, optimizer, activation):
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--optimizer", "sgd", "--no-nesterovs-momentum", "--activation", "tanh"),
+        ("--optimizer", "lbfgs", "--activation", "relu", "--batch-size", "auto"),
+        ("--init", "he_normal", "--normalization", "batch", "--l1", "0.001", "--clip-norm", "1"),
+        ("--schedule", "cosine", "--activation", "gelu", "--dtype", "float32"),
+    ],
+)
+def test_other_settings(run, csv_file, blobs, options):
     result = run(
-        *("train", csv_file(blobs), "--target", "species", "--hidden", "8", "--init", "he"),
-        *("--activation", activation, "--optimizer", optimizer, "--learning-rate", "0.05"),
-        *("--batch-size", "10", "--l2", "0.001", "--epochs", "40", "--test-size", "0.5"),
+        *("train", csv_file(blobs), "--target", "species", "--hidden", "8", "--seed", "1"),
+        *("--learning-rate", "0.05", "--l2", "0.001", "--epochs", "40", "--test-size", "0.5"),
+        *options,
     )
     assert result.exit_code == 0
-    assert (
-        f"Minimizing softmax cross-entropy with L2 0.001 by {optimizer}, learning rate 0.05, "
-        "40 epochs in batches of 10, seed 0\n" in result.stdout
-    )
+    assert "learning-rate 0.05, l2 0.001," in result.stdout
     assert "45 samples for training, 45 for testing" in result.stdout
     assert accuracy(result.stdout, "Test") >= 0.95
 
 
 def test_regression_is_scored_in_the_units_of_the_target(run, csv_file, line):
-    result = run("train", csv_file(line), "--target", "y", "--epochs", "200")
+    result = run(
+        *("train", csv_file(line), "--target", "y", "--optimizer", "lbfgs", "--hidden", "4")
+    )
     assert result.exit_code == 0
     assert "data.csv: 120 samples, 1 feature, regression\n" in result.stdout
-    mse, r2 = re.search(r"^Test mean squared error (\S+), R² (\S+)$", result.stdout, re.M).groups()
+    mse, mae, r2 = re.search(
+        r"^Test mean squared error (\S+), mean absolute error (\S+), R² (\S+)$", result.stdout, re.M
+    ).groups()
     # The noise has variance 9e6, the line a standard deviation of about 87,000.
     assert 2e6 < float(mse) < 5e7
+    assert 1e3 < float(mae) < 6e3
     assert float(r2) > 0.99
-
-
-def test_batch_larger_than_the_data(run, csv_file, blobs):
-    result = run("train", csv_file(blobs), "--target", "species", "--epochs", "1")
-    assert "1 epoch in batches of 72, seed 0" in result.stdout
 
 
 def test_columns_are_dropped(run, csv_file, blobs):
@@ -141,6 +194,13 @@ def test_task_is_what_is_asked_for(run, csv_file):
     assert "Test mean squared error" in result.stdout
 
 
+def test_batches_are_no_larger_than_the_data(run, csv_file, blobs):
+    result = run(
+        *("train", csv_file(blobs), "--target", "species", "--epochs", "1", "--batch-size", "500")
+    )
+    assert "batch-size 72, epochs 1, seed 0" in result.stdout
+
+
 def test_no_test_part(run, csv_file, blobs):
     result = run(
         *("train", csv_file(blobs), "--target", "species", "--test-size", "0", "--epochs", "1")
@@ -148,6 +208,15 @@ def test_no_test_part(run, csv_file, blobs):
     assert "No samples are held out" in result.stdout
     assert "Test accuracy" not in result.stdout
     assert table(result.stdout).sum() == 90
+
+
+def test_a_validation_part_that_is_too_small(run):
+    result = run("train", "iris", "--val-size", "0.02")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == (
+        "Error: --val-size: iris: a test part of size 2 cannot hold each of 3 classes. Make the "
+        "part larger, or use more samples.\n"
+    )
 
 
 def test_quiet_prints_the_result_only(run, csv_file, blobs):
@@ -158,25 +227,130 @@ def test_quiet_prints_the_result_only(run, csv_file, blobs):
     ]
 
 
-def test_divergence(run):
+def test_json_has_the_documented_keys(run, tmp_path):
+    path = tmp_path / "model"
+    result = run(
+        *("train", "iris", "--json", "--epochs", "4", "--val-size", "0.25", "--save", str(path)),
+        *("--optimizer", "lbfgs"),
+    )
+    document = json.loads(result.stdout)
+    assert list(document) == [
+        *("command", "data", "seed", "split", "message", "scores", "settings", "network"),
+        *("stopped", "n_epochs", "history", "saved"),
+    ]
+    assert document["data"] == {
+        "name": "iris",
+        "n_samples": 150,
+        "n_features": 4,
+        "task": "classification",
+        "target": "species",
+        "classes": ["setosa", "versicolor", "virginica"],
+    }
+    assert document["split"] == {"test": 30, "validation": 30, "training": 90}
+    assert document["settings"]["solver"] == "lbfgs"
+    assert document["settings"]["random_state"] == 0
+    assert document["network"] == {
+        "widths": [4, 50, 3],
+        "n_parameters": 403,
+        "standardized": False,
+    }
+    assert document["n_epochs"] == len(document["history"]["train_loss"]) == 4
+    assert document["saved"] == str(path)
+    # What is said of the test part is true of the network that was saved.
+    _, test = datasets.train_test_split(datasets.load("iris"), 0.2, seed=0)
+    predicted = cr.load(path).estimator.predict(test.features)
+    assert document["scores"]["test"]["accuracy"] == (predicted == test.target).mean()
+
+
+def test_a_network_that_cannot_be_saved_is_tested_all_the_same(run, tmp_path, monkeypatch):
+    def refuse(*arguments, **keywords):
+        raise FileError("save: there is no room to write it.")
+
+    monkeypatch.setattr(saving, "save", refuse)
+    options = ("train", "iris", "--epochs", "2", "--save", str(tmp_path / "model"))
+    result = run(*options, "--quiet")
+    assert (result.exit_code, result.stderr) == (3, "Error: save: there is no room to write it.\n")
+    assert "Test accuracy" in result.stdout
+    document = json.loads(run(*options, "--json").stdout)
+    assert document["saved"] is None
+    assert document["scores"]["test"]["n_samples"] == 30
+
+
+def test_divergence_before_the_first_epoch_ends(run):
     result = run("train", "digits", "--optimizer", "sgd", "--learning-rate", "1e200")
     assert result.exit_code == 4
-    where = r"^Diverged in epoch \d+: in batch \d+ of 15, .* layer [12], "
-    assert re.search(where, result.stderr)
-    assert "Test accuracy" in result.stdout
+    assert re.search(r"Diverged in epoch 1: in batch \d+ of 15, .* layer [12], ", result.stderr)
+    assert result.stderr.startswith("Error: Solver produced non-finite parameter weights.")
 
 
-def test_interrupt_keeps_the_best_weights_and_tests_them(run, monkeypatch):
-    def interrupt(self, number, n_epochs, loss):
-        if number == 3:
+def test_divergence_later_keeps_the_best_weights(run, csv_file):
+    x = np.linspace(-1, 1, 40)
+    name = csv_file("x,y\n" + "\n".join(f"{a},{a * a}" for a in x))
+    result = run(
+        *("train", name, "--target", "y", "--optimizer", "sgd", "--learning-rate", "1e3"),
+        *("--activation", "identity", "--patience", "inf", "--momentum", "0"),
+    )
+    assert result.exit_code == 4
+    assert re.match(
+        r"Diverged in epoch \d+: .* and the weights of epoch \d+ are kept", result.stderr
+    )
+    assert "Test mean squared error" in result.stdout
+
+
+@pytest.fixture
+def interrupted_in_epoch_3(monkeypatch):
+    def interrupt(self, record):
+        if record.epoch == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(_report.Report, "epoch", interrupt)
-    result = run("train", "digits", "--quiet")
+    monkeypatch.setattr(_progress.Progress, "__call__", interrupt)
+
+
+@pytest.mark.usefixtures("interrupted_in_epoch_3")
+def test_interrupt_keeps_the_best_weights_tests_and_saves_them(run, tmp_path):
+    path = tmp_path / "model"
+    result = run("train", "digits", "--quiet", "--save", str(path))
     assert result.exit_code == 130
     start = "Interrupted after 3 of 100 epochs; the weights of epoch 3 are kept (training loss "
     assert result.stderr.startswith(start)
     assert accuracy(result.stdout, "Test") > 0.5
+    assert cr.load(path).estimator.n_iter_ == 3
+
+
+def test_interrupt_before_the_first_epoch_saves_nothing(run, tmp_path, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps, "run_compiled_epoch", interrupt)
+    path = tmp_path / "model"
+    path.write_text("an older network")
+    result = run("train", "digits", "--quiet", "--save", str(path))
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr == (
+        "Interrupted after 0 of 100 epochs; the initial weights are kept, no epoch having ended.\n"
+    )
+    assert path.read_text() == "an older network"
+
+
+def test_a_run_that_was_interrupted_is_resumed(run, tmp_path):
+    whole, parts, checkpoint = (str(tmp_path / name) for name in ("whole", "parts", "checkpoint"))
+    run("train", "iris", "--epochs", "8", "--save", whole)
+    options = ("train", "iris", "--epochs", "8", "--checkpoint", checkpoint)
+    with pytest.MonkeyPatch.context() as patch:
+        interrupted_in_epoch_3.__wrapped__(patch)
+        assert run(*options).exit_code == 130
+    refused = run(*options)
+    assert refused.exit_code == 2
+    assert "Add --resume to go on from it, or delete it." in " ".join(
+        refused.stderr.replace("│", " ").split()
+    )
+    result = run(*options, "--resume", "--save", parts)
+    assert result.exit_code == 0
+    assert f"Going on from {checkpoint}\n" in result.stdout
+    for mine, other in zip(
+        cr.load(whole).estimator.coefs_, cr.load(parts).estimator.coefs_, strict=True
+    ):
+        np.testing.assert_array_equal(mine, other)
 
 
 def test_interrupt_outside_training(run, monkeypatch):
@@ -192,7 +366,7 @@ def test_what_the_library_refuses_is_wrong_usage(run, monkeypatch):
     def refuse(seed):
         raise InvalidArgumentError("random.key: this seed is odd.")
 
-    monkeypatch.setattr(random, "key", refuse)
+    monkeypatch.setattr(cr.random, "key", refuse)
     result = run("train", "digits", "--quiet")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "Error: random.key: this seed is odd.\n"
@@ -211,26 +385,9 @@ def test_starts_are_repeated_until_all_is_learnt(run):
     ]
 
 
-def test_scores_agree_with_scikit_learn():
-    from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
-
-    generator = np.random.default_rng(1)
-    truth, predicted = generator.normal(50, 5, (2, 40))
-    regression = datasets.Dataset("r", np.zeros((40, 1)), truth, ("x",), "y", None)
-    assert _Task.of(regression).score(truth, predicted) == (
-        f"mean squared error {mean_squared_error(truth, predicted):.4g}, "
-        f"R² {r2_score(truth, predicted):.4f}"
+def test_warnings_of_the_network_are_notes(run, csv_file, line):
+    result = run(
+        *("train", csv_file(line), "--target", "y", "--optimizer", "lbfgs", "--batch-size", "10"),
+        *("--epochs", "2"),
     )
-    labels, guesses = generator.integers(0, 3, (2, 40))
-    classification = datasets.Dataset("c", np.zeros((40, 1)), labels, ("x",), "y", ("a", "b", "c"))
-    right = accuracy_score(labels, guesses)
-    assert _Task.of(classification).score(labels, guesses) == (
-        f"accuracy {100 * right:.1f} % ({round(40 * right)} of 40 correct)"
-    )
-
-
-def test_r2_of_a_constant_target_is_undefined():
-    train = datasets.Dataset("r", np.zeros((2, 1)), np.array([1.0, 2.0]), ("x",), "y", None)
-    assert _Task.of(train).score(np.array([3.0]), np.array([2.0])) == (
-        "mean squared error 1, R² undefined (the target is constant)"
-    )
+    assert "Note: solver='lbfgs' takes all samples in every step" in result.stdout

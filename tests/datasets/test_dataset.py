@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chainrule._errors import DataError
-from chainrule.datasets import load
+from chainrule.datasets import Encoder, load
 
 XOR = load("xor")
 
@@ -17,20 +17,20 @@ XOR = load("xor")
     [
         (
             {"features": np.zeros(4)},
-            "xor: features must be a float64 array of shape (n_samples, n_features), "
-            "got float64 of shape (4,).",
+            "xor: features must be an array of shape (n_samples, n_features) in uint8, float32 or "
+            "float64, got float64 of shape (4,).",
         ),
         (
             {"features": np.zeros((4, 2), dtype=int)},
-            "xor: features must be a float64 array of shape (n_samples, n_features), "
-            "got int64 of shape (4, 2).",
+            "xor: features must be an array of shape (n_samples, n_features) in uint8, float32 or "
+            "float64, got int64 of shape (4, 2).",
         ),
         (
             {"target": np.zeros(3, dtype=int)},
             "xor: target must have shape (4,), one value for each row of features, got (3,).",
         ),
         (
-            {"feature_names": ("x1",)},
+            {"encoder": Encoder.of_numbers(["x1"], "y", ["0", "1"])},
             "xor: 2 features need as many names, got 1.",
         ),
         (
@@ -38,7 +38,7 @@ XOR = load("xor")
             "xor: the target of a classification must be int64, got float64.",
         ),
         (
-            {"class_names": None},
+            {"encoder": Encoder.of_numbers(["x1", "x2"], "y")},
             "xor: the target of a regression must be float64, got int64.",
         ),
         (

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule._errors import DataError, InvalidArgumentError
-from chainrule.datasets import Dataset, load, split_indices, train_test_split
+from chainrule.datasets import Dataset, Encoder, load, split_indices, train_test_split
 
 
 def regression(n_samples):
     features = np.arange(n_samples, dtype=float).reshape(-1, 1)
-    return Dataset("line", features, 2 * features[:, 0], ("x",), "y", None)
+    return Dataset("line", features, 2 * features[:, 0], Encoder.of_numbers(["x"], "y"))
 
 
 def test_features_and_target_stay_together():
@@ -92,7 +92,10 @@ def test_split_is_a_partition_with_every_class_in_both_parts(counts, test_size, 
 
 def test_a_class_with_a_single_sample_is_named():
     dataset = Dataset(
-        "pets", np.zeros((4, 1)), np.array([0, 1, 1, 1]), ("legs",), "pet", ("newt", "dog")
+        "pets",
+        np.zeros((4, 1)),
+        np.array([0, 1, 1, 1]),
+        Encoder.of_numbers(["legs"], "pet", ["newt", "dog"]),
     )
     message = (
         "pets: class 'newt' has a single sample, and a split needs one for training and one for "

@@ -18,9 +18,9 @@ from chainrule.estimators import (
     MLPClassifier,
     MLPRegressor,
     Perceptron,
-    declaration,
     hyperparameters,
 )
+from chainrule.models import declaration
 
 ESTIMATORS = [LinearRegression, LogisticRegression, MLPClassifier, MLPRegressor, Perceptron]
 

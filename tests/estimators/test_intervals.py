@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import norm
 
 from chainrule._errors import InvalidArgumentError
-from chainrule.estimators import MLPRegressor, intervals
+from chainrule.estimators import MLPRegressor
+from chainrule.models import intervals
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -85,3 +86,31 @@ def test_other_losses_have_none():
     gaussian = MLPRegressor("gaussian", (3,), max_iter=2).fit(X, y)
     with pytest.raises(InvalidArgumentError, match=r"above 0 and below 1, got 1\.5"):
         gaussian.predict_interval(X, coverage=1.5)
+
+
+def wavy(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two targets in their own units, one whose noise grows with x and one whose noise shrinks."""
+    generator = np.random.default_rng(seed)
+    x = generator.uniform(0.0, 1.0, n)
+    mean = np.column_stack([np.sin(2.0 * np.pi * x), 100.0 + 50.0 * x])
+    spread = np.column_stack([0.1 + 0.4 * x, 10.0 - 8.0 * x])
+    return x[:, None], mean + spread * generator.normal(size=(n, 2)), spread
+
+
+@pytest.mark.parametrize("loss", ["gaussian", "quantile"])
+def test_every_target_is_covered_where_its_noise_is_small_and_where_it_is_large(loss):
+    X, y, _ = wavy(3000, 0)
+    X_val, y_val, _ = wavy(1500, 1)
+    regressor = MLPRegressor(
+        loss, (32, 32), learning_rate_init=0.01, early_stopping=True, n_iter_no_change=30,
+        max_iter=500, random_state=0,
+    ).fit(X, y, X_val=X_val, y_val=y_val)  # fmt: skip
+    X, y, spread = wavy(10_000, 2)
+    ends = regressor.predict_interval(X, coverage=0.9)
+    inside = (ends[..., 0] <= y) & (y <= ends[..., 1])
+    for part in (X[:, 0] < 0.5, X[:, 0] >= 0.5):
+        np.testing.assert_allclose(inside[part].mean(axis=0), 0.9, atol=0.04)
+    assert regressor.interval_coverage(X, y, coverage=0.9) == inside.mean()
+    assert abs(regressor.interval_coverage_[0.9] - inside.mean()) < 0.02
+    ideal = 2.0 * norm.ppf(0.95) * spread
+    np.testing.assert_allclose(np.median(np.diff(ends, axis=2)[..., 0] / ideal, axis=0), 1, 0.15)

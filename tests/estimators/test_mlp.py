@@ -13,7 +13,8 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
 
 from chainrule import nn, optim
-from chainrule.estimators import MLPClassifier, MLPRegressor, samples
+from chainrule.estimators import MLPClassifier, MLPRegressor
+from chainrule.models import arrays
 from chainrule.optim.minimization import _iteration_compiled
 from chainrule.training import epoch
 from chainrule.training.curvature import _measured_compiled
@@ -247,7 +248,9 @@ def test_verbose_prints_what_scikit_learn_prints(capsys):
     assert lines[4] == (
         "Training loss did not improve more than tol=1.000000 for 2 consecutive epochs. Stopping."
     )
-    assert lines[-1].startswith("Stopped by a callback after epoch 4; the weights of epoch")
+    assert lines[-1].startswith(
+        "Stopped, as the training loss no longer improved, after epoch 4; the weights of epoch"
+    )
 
 
 def test_history_is_measured_alike():
@@ -332,11 +335,11 @@ def test_poisson_predicts_counts():
 
 def test_standardizer_of_blocks_and_weights():
     generator = np.random.default_rng(0)
-    n = 2 * samples.BLOCK + 100
+    n = 2 * arrays.BLOCK + 100
     data = generator.normal(3.0, 2.0, (n, 2)).astype(np.float32)
     data = np.column_stack([data, np.full(n, 0.1, np.float32)])
     weight = generator.integers(0, 3, n).astype(np.float32)
-    found = samples.standardizer(data, weight, np.float64)
+    found = arrays.standardizer(data, weight, np.float64)
     repeated = np.repeat(data.astype(np.float64), weight.astype(int), axis=0)
     np.testing.assert_allclose(found.mean, repeated.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.scale[:2], repeated.std(axis=0)[:2], rtol=1e-12)
@@ -368,7 +371,7 @@ def test_summary(capsys):
         "1  Standardize(4)           (n, 4)  0",
         "2  Dense(4 -> 5, relu)      (n, 5)  25",
         "3  Dense(5 -> 3, identity)  (n, 3)  18",
-        "43 parameters, 10 numbers that are not trained",
+        "43 parameters, 8 numbers that are not trained",
     ]
 
 

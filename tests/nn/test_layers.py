@@ -363,3 +363,19 @@ def test_gradients_of_a_whole_network_are_exact():
 def test_layers_without_their_arrays_can_be_shown():
     model = nn.Sequential((nn.Standardize.fit(np.eye(3)), nn.BatchNorm.init(3), nn.Dropout(0.5)))
     assert repr(nn.parameters(model)) == "Sequential(Standardize(), BatchNorm(3), Dropout(None))"
+
+
+def test_weights_of_ones_own_have_to_fit():
+    given = np.arange(6.0).reshape(2, 3)
+    layer = nn.Dense.init(random.key(0), 2, 3, kernel_init=lambda key, shape, dtype: given)
+    np.testing.assert_array_equal(layer.kernel, given)
+    with pytest.raises(ShapeError) as caught:
+        nn.Dense.init(random.key(0), 3, 2, kernel_init=lambda key, shape, dtype: given)
+    assert caught.value.message == (
+        "Dense.init: kernel_init: expected an array of shape (3, 2), got (2, 3)."
+    )
+    with pytest.raises(ShapeError) as caught:
+        nn.Dense.init(random.key(0), 2, 3, bias_init=lambda key, shape, dtype: 0.0)
+    assert caught.value.message == (
+        "Dense.init: bias_init: expected an array of shape (3,), got ()."
+    )

@@ -426,3 +426,30 @@ def test_a_loss_per_sample_is_no_loss():
         "fit: loss: expected one number, the mean over samples, got shape (20,) for y; "
         "take the mean."
     )
+
+
+def test_the_last_weights_instead_of_the_best():
+    """A rate at which the loss of a line rises from epoch to epoch."""
+    rising = {"optimizer": optim.sgd(1.2), "batch_size": None, "epochs": 4}
+    best, last = fit_line(**rising), fit_line(**rising, restore_best=False)
+    assert (np.diff(best.history.train_loss) > 0).all()
+    np.testing.assert_array_equal(best.history.train_loss, last.history.train_loss)
+    assert (best.best_epoch, last.best_epoch) == (1, 4)
+    np.testing.assert_array_equal(last.model.layers[0].kernel, best.last.model.layers[0].kernel)
+    assert last.message == "All 4 epochs done; the weights of epoch 4 are kept, the last."
+    assert best.message.startswith("All 4 epochs done; the weights of epoch 1 are kept (training")
+
+
+def test_evaluations_are_counted_with_curvature():
+    X, y = line()
+    model = nn.mlp(random.key(0), (1, 4, 1), activation=nn.tanh)
+
+    def cost(params: Any) -> Any:
+        return nn.mean_squared_error(nn.with_parameters(model, params)(X), y)
+
+    result = fit_line(model=model, optimizer=optim.lbfgs(), batch_size=None, epochs=30)
+    expected = optim.minimize(
+        cost, nn.parameters(model), method=optim.lbfgs(), max_iterations=30
+    ).n_evaluations
+    assert result.n_evaluations == expected > len(result.history)
+    assert fit_line().n_evaluations is None

@@ -204,3 +204,38 @@ def test_ctrl_c_keeps_what_curvature_has_found():
     result = run(optimizer=optim.lbfgs(), batch_size=None, epochs=50, callbacks=[interrupt])
     assert result.stopped == "interrupted"
     assert len(result.history) == 3
+
+
+@pytest.mark.parametrize("method", [optim.lbfgs(), optim.bfgs(), optim.newton_cg()])
+def test_a_method_that_uses_curvature_records_the_gradient_it_began_with(method):
+    """The gradient of a mean of squares and a penalty, layer by layer, worked out by hand."""
+    generator = np.random.default_rng(0)
+    X, y = generator.normal(size=(12, 3)), generator.normal(size=(12, 2))
+    first = nn.mlp(random.key(0), (3, 4, 2), activation=nn.identity, l2=(0.3, 0.7))
+    models = [first]
+    result = fit(
+        first,
+        nn.half_squared_error,
+        method,
+        X,
+        y,
+        epochs=6,
+        key=random.key(1),
+        callbacks=[lambda record: models.append(record.model)],
+    )
+    assert len(result.history) > 3
+    for model, norms in zip(models, result.history.gradient_norm, strict=False):
+        inner, outer = model.layers
+        hidden = X @ inner.kernel + inner.bias
+        error = (hidden @ outer.kernel + outer.bias - y) / len(X)
+        back = error @ outer.kernel.T
+        for number, (layer, a, delta, l2) in enumerate(
+            [(inner, X, back, 0.3), (outer, hidden, error, 0.7)]
+        ):
+            gradient = np.append(a.T @ delta + l2 * layer.kernel, delta.sum(axis=0))
+            np.testing.assert_allclose(norms[number], np.linalg.norm(gradient), rtol=1e-10)
+    for before, after, norms in zip(models, models[1:], result.history.update_norm, strict=False):
+        for number in range(2):
+            old, new = before.layers[number], after.layers[number]
+            moved = np.append(new.kernel - old.kernel, new.bias - old.bias)
+            np.testing.assert_allclose(norms[number], np.linalg.norm(moved), rtol=1e-10)

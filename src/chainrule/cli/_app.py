@@ -1,34 +1,39 @@
 """Commands, options, and what each kind of failure exits with.
 
-Options are checked here, before any data are read. An option that is not given is
-None and leaves the choice to the data set's recipe, so that no default is written
-down twice.
+An option that is not given is None and leaves the choice to the data set's recipe, and that to the
+declared default, so that no default is written down twice.
 """
 
+from __future__ import annotations
+
 import io
-import math
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from chainrule._errors import DataError, InvalidArgumentError
+from chainrule._errors import ChainruleError, DataError, DivergenceError, FileError
 from chainrule.cli._exit import DIVERGED, INTERRUPTED, USAGE, WRONG_DATA
-from chainrule.datasets import Recipe
+from chainrule.cli._options import with_hyperparameters
+from chainrule.cli._report import Report, print_error
+
+_STATUSES = (
+    f"Exit statuses: 0 done, {USAGE} wrong usage, {WRONG_DATA} unusable data or files, {DIVERGED} "
+    f"the training diverged, {INTERRUPTED} interrupted."
+)
 
 app = typer.Typer(
     name="chainrule",
     help="Train neural networks on your own data, with derivatives of plain NumPy code.",
+    epilog=_STATUSES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-_FOR_A_FILE = Recipe()
 
 
 def main() -> None:
@@ -45,15 +50,18 @@ def main() -> None:
 @contextmanager
 def _failures_reported(no_color: bool) -> Iterator[None]:
     """Turn what a user can put right into a message and an exit status."""
-    from chainrule.cli._report import error_console
-
     try:
         yield
-    except (DataError, InvalidArgumentError) as error:
-        error_console(no_color).print(f"Error: {error.message}", soft_wrap=True)
-        raise typer.Exit(WRONG_DATA if isinstance(error, DataError) else USAGE) from None
+    except ChainruleError as error:
+        status = USAGE
+        if isinstance(error, (DataError, FileError)):
+            status = WRONG_DATA
+        elif isinstance(error, DivergenceError):
+            status = DIVERGED
+        print_error(f"Error: {error.message}", no_color)
+        raise typer.Exit(status) from None
     except KeyboardInterrupt:
-        error_console(no_color).print("Interrupted.")
+        print_error("Interrupted.", no_color)
         raise typer.Exit(INTERRUPTED) from None
 
 
@@ -75,192 +83,242 @@ def _chainrule(
     """Stand for the program itself, which has options of its own."""
 
 
-def _widths(text: str | None) -> tuple[int, ...] | None:
-    """Read the widths of the hidden layers, as in ``50`` or ``50,20``."""
-    if text is None:
-        return None
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(
-            f"'{text}' is not a list of widths. Write one whole number above 0 for each hidden "
-            f"layer, as in 50 or 50,20.",
-            param_hint="--hidden",
-        )
-    return tuple(int(part) for part in parts)
+# -- what several commands have in common --------------------------------------------------------
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A built-in data set (see `chainrule datasets`) or the path of a file: CSV, TSV, "
+        "Parquet, NumPy or IDX.",
+    ),
+]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="What `chainrule train --save` has written.")
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="The column to predict, for a file that does not say so itself."
+    ),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="A column to leave out. May be repeated."),
+]
+Task = Annotated[
+    Literal["classification", "regression"] | None,
+    typer.Option(help="What to make of the target, where its values leave it open."),
+]
+TestSize = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        min=0.0,
+        max=0.99,
+        show_default="0.2",
+        help="Share of the samples held out for testing; 0 holds out none.",
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0, max=2**32 - 1, help="Seed of all that is random: parts, weights, order, dropout."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colours.")]
 
 
-def _above_zero(value: float | None) -> float | None:
-    if value is not None and not (value > 0 and math.isfinite(value)):
-        raise typer.BadParameter(f"{value} is not a number above 0.")
-    return value
+# -- commands ------------------------------------------------------------------------------------
 
 
-def _zero_or_more(value: float | None) -> float | None:
-    if value is not None and not (value >= 0 and math.isfinite(value)):
-        raise typer.BadParameter(f"{value} is not a number of 0 or more.")
-    return value
-
-
-def _share(value: float | None) -> float | None:
-    if value is not None and not 0 <= value < 1:
-        raise typer.BadParameter(f"{value} is not a share: 0 or more and below 1.")
-    return value
-
-
-@app.command(
-    epilog=(
-        f"Exit statuses: 0 done, {USAGE} wrong usage, {WRONG_DATA} unusable data, {DIVERGED} the "
-        f"training diverged, {INTERRUPTED} interrupted."
-    )
-)
+@app.command(epilog=_STATUSES)
+@with_hyperparameters
 def train(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A built-in data set (see `chainrule datasets`) or the path of a CSV file.",
-        ),
-    ],
-    target: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="The column to predict; needed for a file."),
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column to leave out. May be repeated."),
-    ] = None,
-    task: Annotated[
-        Literal["classification", "regression"] | None,
-        typer.Option(help="What to make of the target, where its values leave it open."),
-    ] = None,
-    hidden: Annotated[
-        str | None,
+    data: Data,
+    settings: dict[str, object],
+    target: Target = None,
+    drop: Drop = None,
+    task: Task = None,
+    test_size: TestSize = None,
+    val_size: Annotated[
+        float,
         typer.Option(
-            show_default=",".join(map(str, _FOR_A_FILE.hidden)),
-            metavar="WIDTHS",
-            help="Widths of the hidden layers, as in 50 or 50,20.",
+            metavar="SHARE",
+            min=0.0,
+            max=0.99,
+            help="Share of the other samples that decides which epoch is the best, and with "
+            "--early-stopping when to stop.",
         ),
-    ] = None,
-    activation: Annotated[
-        Literal[
-            "elu",
-            "gelu",
-            "gelu_tanh",
-            "identity",
-            "leaky_relu",
-            "relu",
-            "selu",
-            "sigmoid",
-            "silu",
-            "softplus",
-            "tanh",
-        ]
-        | None,
-        typer.Option(
-            show_default=str(_FOR_A_FILE.activation), help="Activation of the hidden layers."
-        ),
-    ] = None,
-    init: Annotated[
-        Literal["glorot", "he", "normal"] | None,
-        typer.Option(
-            show_default=str(_FOR_A_FILE.init),
-            help="How the weights are drawn: Glorot's or He's uniform distribution, or the "
-            "standard normal one.",
-        ),
-    ] = None,
-    optimizer: Annotated[
-        Literal["adam", "momentum", "sgd"] | None,
-        typer.Option(
-            show_default=str(_FOR_A_FILE.optimizer), help="Rule by which the weights are changed."
-        ),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            show_default=str(_FOR_A_FILE.learning_rate),
-            callback=_above_zero,
-            help="Step size of the optimizer.",
-        ),
-    ] = None,
-    l2: Annotated[
-        float | None,
-        typer.Option(
-            "--l2",
-            show_default=str(_FOR_A_FILE.l2),
-            callback=_zero_or_more,
-            help="L2 penalty on the weights.",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            show_default=str(_FOR_A_FILE.epochs), min=1, help="Passes over the training part."
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(show_default=str(_FOR_A_FILE.batch_size), min=1, help="Samples per step."),
-    ] = None,
+    ] = 0.0,
     starts: Annotated[
         int | None,
         typer.Option(
-            show_default=str(_FOR_A_FILE.starts),
+            show_default="1",
             min=1,
             help="For a classification: train again from other random weights, up to so many "
             "times in all, until every training sample is classified correctly; keep the best.",
         ),
     ] = None,
-    test_size: Annotated[
-        float | None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to save the trained network.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
         typer.Option(
-            show_default=str(_FOR_A_FILE.test_size),
-            callback=_share,
-            help="Share of the samples held out; 0 holds out none.",
+            metavar="FILE",
+            help="Where to keep what training has reached, every minute and at Ctrl-C.",
         ),
     ] = None,
-    seed: Annotated[
-        int,
-        typer.Option(min=0, max=2**32 - 1, help="Seed of the split, the weights and the shuffles."),
-    ] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="Print without colours.")] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the checkpoint, if it is there already."),
+    ] = False,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
 ) -> None:
     """Train a feed-forward network and test it on samples held out.
 
     The defaults shown are those for a file. A built-in data set brings its own.
     """
-    given = {
-        "hidden": _widths(hidden),
-        "activation": activation,
-        "init": init,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "l2": l2,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "starts": starts,
-        "test_size": test_size,
-    }
     with _failures_reported(no_color):
-        from chainrule.cli._train import open_dataset, run
+        from chainrule.cli._data import open_dataset
+        from chainrule.cli._train import Run, run
 
         dataset = open_dataset(data, target, tuple(drop or ()), task)
-        status = run(
-            dataset,
-            {name: value for name, value in given.items() if value is not None},
-            seed=seed,
-            quiet=quiet,
-            no_color=no_color,
-        )
+        wanted = Run(settings, test_size, val_size, starts, seed, save, checkpoint, resume)
+        report = Report(json=json, quiet=quiet, no_color=no_color)
+        status = run(dataset, wanted, report, no_color=no_color)
     raise typer.Exit(status)
 
 
-@app.command("datasets")
-def list_datasets(
-    no_color: Annotated[bool, typer.Option("--no-color", help="Print without colours.")] = False,
+@app.command(epilog=_STATUSES)
+def check(
+    data: Data,
+    target: Target = None,
+    drop: Drop = None,
+    task: Task = None,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
 ) -> None:
+    """Look at data before training: columns, classes, what is missing, what is suspicious."""
+    with _failures_reported(no_color):
+        from chainrule.cli._check import run
+
+        report = Report(json=json, quiet=quiet, no_color=no_color)
+        status = run(data, target, tuple(drop or ()), task, report)
+    raise typer.Exit(status)
+
+
+@app.command("lr-find", epilog=_STATUSES)
+@with_hyperparameters
+def lr_find(
+    data: Data,
+    settings: dict[str, object],
+    target: Target = None,
+    drop: Drop = None,
+    task: Task = None,
+    test_size: TestSize = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the curve, as CSV.")
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Find a learning rate: raise it step by step, and see where the loss falls and rises."""
+    with _failures_reported(no_color):
+        from chainrule.cli._data import open_dataset
+        from chainrule.cli._find import run
+
+        dataset = open_dataset(data, target, tuple(drop or ()), task)
+        report = Report(json=json, quiet=quiet, no_color=no_color)
+        run(dataset, settings, report, test_size=test_size, seed=seed, save=save)
+
+
+@app.command(epilog=_STATUSES)
+def predict(
+    model: Model,
+    data: Data,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "--save", metavar="FILE", help="Where to write the CSV, if not here."
+        ),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Add the probability of each class.")
+    ] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Add the bounds that should hold this share of the observations, for a network "
+            "trained with --loss gaussian or quantile.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Predict the target for every row of a file, as CSV. Columns are matched by name."""
+    with _failures_reported(no_color):
+        from chainrule.cli import _use
+
+        report = Report(json=json, quiet=quiet, no_color=no_color)
+        _use.predict(
+            model,
+            data,
+            report,
+            output=output,
+            probabilities=probabilities,
+            interval=interval,
+        )
+
+
+@app.command(epilog=_STATUSES)
+def evaluate(
+    model: Model,
+    data: Data,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Test a saved network on a file whose target is known."""
+    with _failures_reported(no_color):
+        from chainrule.cli import _use
+
+        _use.evaluate(model, data, Report(json=json, quiet=quiet, no_color=no_color))
+
+
+@app.command(epilog=_STATUSES)
+def summary(
+    model: Model,
+    seed: Seed = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Print what a saved network consists of, and how it was trained."""
+    with _failures_reported(no_color):
+        from chainrule.cli import _use
+
+        _use.summarize(model, Report(json=json, quiet=quiet, no_color=no_color))
+
+
+@app.command("datasets")
+def list_datasets(json: Json = False, quiet: Quiet = False, no_color: NoColor = False) -> None:
     """List the built-in data sets."""
     with _failures_reported(no_color):
-        from chainrule.cli._report import describe_datasets
+        from chainrule.cli._data import list_built_in
 
-        describe_datasets(no_color)
+        list_built_in(Report(json=json, quiet=quiet, no_color=no_color))

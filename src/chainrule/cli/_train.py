@@ -1,312 +1,322 @@
 """The work of `chainrule train`: from the name of some data to a tested network.
 
-The steps stand in `run` in their order: split, scale, train, test. Everything
-they need to know about a kind of task (how many outputs, which loss, how outputs
-become predictions) is in `_Task`.
+The network is that of `MLPClassifier` or `MLPRegressor` with the same settings, data and seed, bit
+for bit: `chainrule.models` trains both.
 """
 
-import difflib
-from collections.abc import Callable
+from __future__ import annotations
+
+import os
+import warnings
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import typer
 
-from chainrule import datasets, nn, optim, random
-from chainrule._errors import DataError
+from chainrule import _tree as tree
+from chainrule import nn, random
+from chainrule.cli._data import Parts, described, network_kind, split
 from chainrule.cli._exit import DIVERGED, INTERRUPTED
-from chainrule.cli._report import Report, confusion_lines
-from chainrule.datasets import Dataset, Recipe, Standardizer
-from chainrule.training import EpochRecord, FitResult, fit
+from chainrule.cli._model import TableModel
+from chainrule.cli._options import checked, option_name, shown
+from chainrule.cli._progress import Progress
+from chainrule.cli._report import Report
+from chainrule.cli._score import class_lines, confusion_lines, scores, sentence
+from chainrule.datasets import Dataset
+from chainrule.models import NetworkClassifier, NetworkRegressor, building
+from chainrule.models.costs import regression_cost
 
-_INITIALIZERS = {
-    "glorot": nn.initializers.glorot_uniform,
-    "he": nn.initializers.he_uniform,
-    "normal": nn.initializers.standard_normal,
-}
-_OPTIMIZERS: dict[str, Callable[[float], optim.Optimizer]] = {
-    "adam": optim.adam,
-    "momentum": optim.momentum,
-    "sgd": optim.sgd,
-}
-_STATUSES = {"completed": 0, "diverged": DIVERGED, "interrupted": INTERRUPTED}
+__all__ = ["Run", "check_writable", "new_network", "parameter_count", "run", "widths_of"]
 
-
-def open_dataset(
-    data: str, target: str | None, drop: tuple[str, ...], task: datasets.Task | None
-) -> Dataset:
-    """Return the data set that the command line names.
-
-    Parameters
-    ----------
-    data : str
-        A built-in name, or else the path of a CSV file. A file of the same name as
-        a built-in set is reached as ``./name``.
-    target : str or None
-        The column to predict, for a file.
-    drop : tuple of str
-        Columns of a file to leave out.
-    task : {"classification", "regression"} or None
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    DataError
-        When there is no such data or it cannot be used.
-    typer.BadParameter
-        When a file is named without a target, or a built-in set with options that
-        are for files.
-    """
-    if data in datasets.names():
-        for option, value in (("--target", target), ("--drop", drop), ("--task", task)):
-            if value:
-                raise typer.BadParameter(
-                    f"this option is for files; the built-in data set '{data}' needs none. For a "
-                    f"file of that name write ./{data}.",
-                    param_hint=option,
-                )
-        return datasets.load(data)
-    if not Path(data).exists():
-        near = difflib.get_close_matches(data, datasets.names(), n=1)
-        meant = f" Did you mean '{near[0]}'?" if near else ""
-        raise DataError(
-            f"{data}: there is no such file, nor a built-in data set of that name.{meant} Built-in "
-            f"are {', '.join(datasets.names())}."
-        )
-    if target is None:
-        raise typer.BadParameter(
-            f"it is missing. Name the column of {data} to predict, as in --target COLUMN.",
-            param_hint="--target",
-        )
-    return datasets.read_csv(data, target, drop=drop, task=task)
-
-
-def run(dataset: Dataset, given: dict[str, Any], *, seed: int, quiet: bool, no_color: bool) -> int:
-    """Train a network on a data set, test it, and print what happens.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    given : dict
-        Settings that replace those of the data set's recipe.
-    seed : int
-        Seed of the split, the weights and the order of the samples.
-    quiet, no_color : bool
-        See `Report`.
-
-    Returns
-    -------
-    int
-        The exit status.
-    """
-    settings = replace(dataset.recipe, **given)
-    report = Report(quiet=quiet, no_color=no_color)
-    train, test = dataset, None
-    if settings.test_size:
-        train, test = datasets.train_test_split(dataset, settings.test_size, seed=seed)
-    settings = replace(settings, batch_size=min(settings.batch_size, train.n_samples))
-    task = _Task.of(train)
-    inputs = Standardizer.fit(train.features)
-    _describe(report, dataset, train, test, task, settings, seed)
-
-    result = _train(report, task, inputs.transform(train.features), train, settings, seed)
-    if result.stopped == "completed":
-        report.note(result.message)
-    else:
-        report.problem(result.message)
-    report.note()
-    _evaluate(report, task, result.model, inputs, train, test)
-    return _STATUSES[result.stopped]
+_STATUSES = {"diverged": DIVERGED, "interrupted": INTERRUPTED}
+_MOST_SEED = 2**32
 
 
 @dataclass(frozen=True)
-class _Task:
-    """What training and testing need to know about a kind of target.
+class Run:
+    """What is asked for besides the data set.
 
-    `loss_name` and `n_outputs` describe the last layer; `scaler` holds the scale
-    of a regression's target and is None for a classification.
+    Parameters
+    ----------
+    settings : dict
+        Hyper-parameters that replace those of the data set's recipe.
+    test_size, starts : float, int or None
+        None for what the recipe says.
+    val_size : float
+        Share of the samples that are not for testing.
+    seed : int
+    save, checkpoint : Path or None
+    resume : bool
+        Whether to go on from a checkpoint that is there.
     """
 
-    n_outputs: int
-    loss: Callable[[Any, Any], Any]
-    loss_name: str
-    scaler: Standardizer | None
-
-    @classmethod
-    def of(cls, train: Dataset) -> "_Task":
-        if train.class_names is None:
-            scaler = Standardizer.fit(train.target[:, None])
-            return cls(1, nn.mean_squared_error, "squared error", scaler)
-        if len(train.class_names) == 2:
-            return cls(1, nn.sigmoid_cross_entropy, "sigmoid cross-entropy", None)
-        n_classes = len(train.class_names)
-        return cls(n_classes, nn.softmax_cross_entropy, "softmax cross-entropy", None)
-
-    def encode(self, target: np.ndarray) -> np.ndarray:
-        """Return the target as the loss wants it."""
-        return target if self.scaler is None else self.scaler.transform(target[:, None])
-
-    def predict(self, model: Any, X: np.ndarray) -> np.ndarray:
-        """Return class indices, or values in the target's own unit."""
-        outputs = model(X)
-        if self.scaler is not None:
-            return self.scaler.inverse_transform(outputs)[:, 0]
-        if self.n_outputs == 1:
-            return (outputs[:, 0] > 0).astype(np.int64)
-        return outputs.argmax(axis=1)
-
-    def score(self, truth: np.ndarray, predicted: np.ndarray) -> str:
-        """Say how good predictions are."""
-        if self.scaler is None:
-            n_right, n = int((truth == predicted).sum()), truth.size
-            return f"accuracy {100 * n_right / n:.1f} % ({n_right:,} of {n:,} correct)"
-        mse = np.square(truth - predicted).mean()
-        variance = truth.var()
-        r2 = f"{1 - mse / variance:.4f}" if variance else "undefined (the target is constant)"
-        return f"mean squared error {mse:.4g}, R² {r2}"
+    settings: dict[str, Any]
+    test_size: float | None
+    val_size: float
+    starts: int | None
+    seed: int
+    save: Path | None
+    checkpoint: Path | None
+    resume: bool
 
 
-def _describe(
-    report: Report,
-    dataset: Dataset,
-    train: Dataset,
-    test: Dataset | None,
-    task: _Task,
-    settings: Recipe,
-    seed: int,
-) -> None:
-    kind = "regression"
-    if dataset.class_names is not None:
-        kind = f"{len(dataset.class_names)} classes"
+def run(dataset: Dataset, wanted: Run, report: Report, *, no_color: bool) -> int:
+    """Train a network on a data set, test it, print what happens, and return the exit status."""
+    recipe = dataset.recipe
+    starts = recipe.starts if wanted.starts is None else wanted.starts
+    test_size = recipe.test_size if wanted.test_size is None else wanted.test_size
+    _check_files(wanted, starts)
+    parts = split(dataset, test_size, wanted.val_size, wanted.seed)
+    network = new_network(dataset, wanted.settings, parts.train.n_samples, wanted.seed)
+    _describe(report, dataset, parts, network)
+    starts = starts if isinstance(network, NetworkClassifier) else 1
+    network, stopped, message = _best_of(starts, network, parts, wanted, report, no_color)
+    if stopped in _STATUSES:
+        report.problem(message)
+    else:
+        report.note(message)
+    if not network.n_iter_:  # an untrained network is no result, and must replace none
+        return _STATUSES[stopped]
+    measured = _measured(network, parts)
+    record = {
+        "data": described(dataset),
+        "seed": wanted.seed,
+        "split": {name: part.n_samples for name, part in _named(parts).items()},
+        "message": message,
+        "scores": {name: _main(figures) for name, figures in measured.items()},
+    }
+    _print_scores(report, measured)
+    saved = False
+    try:
+        if wanted.save is not None:
+            from chainrule.saving import save
+
+            save(wanted.save, TableModel(dataset.encoder, network, record))
+            report.note(f"Saved to {wanted.save}")
+            saved = True
+    finally:
+        # A disk that is full must not take the result with it.
+        report.document(_document(network, parts, record, measured, stopped, wanted, saved))
+    return _STATUSES.get(stopped, 0)
+
+
+def _check_files(wanted: Run, starts: int) -> None:
+    """Refuse, before training, what could not be written after it."""
+    for option, path in (("--save", wanted.save), ("--checkpoint", wanted.checkpoint)):
+        check_writable(option, path)
+    if wanted.resume and wanted.checkpoint is None:
+        raise typer.BadParameter(
+            "expected --checkpoint FILE beside it, the file to go on from.", param_hint="--resume"
+        )
+    if wanted.checkpoint is not None and starts > 1:
+        raise typer.BadParameter(
+            f"expected a single start, got {starts}. Add --starts 1.", param_hint="--checkpoint"
+        )
+    if wanted.checkpoint is not None and wanted.checkpoint.exists() and not wanted.resume:
+        raise typer.BadParameter(
+            f"{wanted.checkpoint} is there already. Add --resume to go on from it, or delete it.",
+            param_hint="--checkpoint",
+        )
+
+
+def check_writable(option: str, path: Path | None) -> None:
+    """Refuse a file, if one is named, that could not be written."""
+    if path is None:
+        return
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise typer.BadParameter(
+            f"{path} cannot be written. Expected a file in a folder that is there and may be "
+            "written to.",
+            param_hint=option,
+        )
+
+
+# -- the network ---------------------------------------------------------------------------------
+
+
+def new_network(
+    dataset: Dataset, given: dict[str, Any], n_samples: int, seed: int
+) -> NetworkClassifier | NetworkRegressor:
+    """Return the network that the recipe and what is given ask for, not trained."""
+    kind = network_kind(dataset)
+    checked(given, kind)
+    settings = {**dataset.recipe.settings, **given}
+    if dataset.features.dtype != np.float64:
+        settings.setdefault("dtype", "float32")
+    network = kind(**settings, random_state=seed)
+    if isinstance(network.batch_size, int):
+        # A recipe has batches for solvers that take steps.
+        takes_all = network.takes_all_samples and "batch_size" not in given
+        network.batch_size = "auto" if takes_all else min(network.batch_size, n_samples)
+    return network
+
+
+def widths_of(network: Any, dataset: Dataset) -> tuple[int, ...]:
+    """Return the numbers of features, hidden units of each layer, and outputs."""
+    classes = dataset.class_names
+    if classes is None:
+        outputs = regression_cost(network.loss, tuple(network.quantiles)).n_columns
+    else:
+        outputs = len(classes) if len(classes) > 2 else 1
+    return (dataset.n_features, *building.hidden_widths(network.hidden_layer_sizes), outputs)
+
+
+def parameter_count(network: Any, widths: tuple[int, ...]) -> int:
+    """Return how many numbers are trained."""
+    model = building.built_network(network, random.key(0), widths, None, np.float32)
+    return sum(leaf.size for leaf in tree.leaves(nn.parameters(model)))
+
+
+def _best_of(
+    starts: int, network: Any, parts: Parts, wanted: Run, report: Report, no_color: bool
+) -> tuple[Any, str, str]:
+    """Train from one random start, or from several until all training samples are right.
+
+    Returns the best network, and how the last training ended, in one word and in full.
+    """
+    best = None
+    for start in range(1, starts + 1):
+        if start > 1:
+            network = replace(network, random_state=(wanted.seed + start - 1) % _MOST_SEED)
+        _fit(network, parts, wanted, report, no_color)
+        if best is None or _loss(network) < _loss(best):
+            best = network
+        if network.stopped_ in _STATUSES or starts == 1:
+            break
+        n_wrong = int((network.predict(parts.train.features) != parts.train.target).sum())
+        if n_wrong == 0:
+            break
+        again = "; starting again from other random weights" if start < starts else ""
+        report.note(
+            f"Start {start} of {starts}: {n_wrong} of {parts.train.n_samples} training samples "
+            f"are still wrong{again}."
+        )
+    better = "" if best is network else " An earlier start was better; its weights are used."
+    return best, network.stopped_, network.message_ + better
+
+
+def _loss(network: Any) -> float:
+    return getattr(network, "loss_", np.inf)
+
+
+def _fit(network: Any, parts: Parts, wanted: Run, report: Report, no_color: bool) -> None:
+    keywords: dict[str, Any] = {}
+    if parts.validation is not None:
+        keywords = {"X_val": parts.validation.features, "y_val": parts.validation.target}
+    if wanted.checkpoint is not None:
+        from chainrule.training import Checkpoint
+
+        checkpoint = Checkpoint(wanted.checkpoint)
+        if checkpoint.exists:
+            report.note(f"Going on from {wanted.checkpoint}")
+        keywords["checkpoint"] = checkpoint
+    progress = Progress(report, network.max_iter, no_color)
+    network.callbacks = (progress,)
+    try:
+        with warnings.catch_warnings(record=True) as caught, progress:
+            warnings.simplefilter("always")
+            network.fit(parts.train.features, parts.train.target, **keywords)
+    finally:
+        network.callbacks = None  # what shows progress is no part of the network
+    for warning in caught:
+        report.note(f"Note: {warning.message}", "warning")
+
+
+# -- what is said about it -----------------------------------------------------------------------
+
+
+def _describe(report: Report, dataset: Dataset, parts: Parts, network: Any) -> None:
+    widths = widths_of(network, dataset)
+    n_parameters = parameter_count(network, widths)
+    classes = dataset.class_names
+    kind = "regression" if classes is None else f"{len(classes)} classes"
     report.note(
         f"{dataset.name}: {_count(dataset.n_samples, 'sample')}, "
         f"{_count(dataset.n_features, 'feature')}, {kind}",
-        style="bold",
+        "bold",
     )
-    if test is None:
-        report.note("No samples are held out: the result is that on the training samples.")
-    else:
-        how = "shuffled" if dataset.class_names is None else "shuffled, classes in proportion"
-        report.note(
-            f"{_count(train.n_samples, 'sample')} for training, {test.n_samples:,} for testing "
-            f"({how})"
-        )
-    report.note("Each feature scaled to mean 0 and standard deviation 1 over the training samples")
-    widths = (dataset.n_features, *settings.hidden, task.n_outputs)
-    n_parameters = sum((n + 1) * m for n, m in pairwise(widths))
+    how = "shuffled" if classes is None else "shuffled, classes in proportion"
+    others = [
+        f"{part.n_samples:,} for {what}"
+        for part, what in ((parts.validation, "validation"), (parts.test, "testing"))
+        if part is not None
+    ]
+    if others:
+        samples = _count(parts.train.n_samples, "sample")
+        report.note(f"{samples} for training, {', '.join(others)} ({how})")
+    if parts.test is None:
+        report.note("No samples are held out for testing: the result is that of training samples.")
     report.note(
-        f"Network {'-'.join(map(str, widths))}, {settings.activation}, {settings.init} "
-        f"initialization, {n_parameters:,} parameters"
+        f"Network {'-'.join(map(str, widths))}, {shown(network.activation)}, "
+        f"{n_parameters:,} parameters"
     )
-    penalty = f" with L2 {settings.l2:g}" if settings.l2 else ""
-    report.note(
-        f"Minimizing {task.loss_name}{penalty} by {settings.optimizer}, learning rate "
-        f"{settings.learning_rate:g}, {_count(settings.epochs, 'epoch')} in batches of "
-        f"{settings.batch_size}, seed {seed}"
-    )
+    names = ("loss", "solver", "learning_rate_init", "alpha", "batch_size", "max_iter")
+    settings = ", ".join(f"{option_name(n)[2:]} {shown(getattr(network, n))}" for n in names)
+    report.note(f"Training with {settings}, seed {network.random_state}")
 
 
 def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def _evaluate(
-    report: Report,
-    task: _Task,
-    model: Any,
-    inputs: Standardizer,
-    train: Dataset,
-    test: Dataset | None,
-) -> None:
-    """Print the scores of both parts, and for a classification the confusions of the test."""
-    parts = {"Training": train} if test is None else {"Test": test, "Training": train}
-    predictions = {
-        name: task.predict(model, inputs.transform(part.features)) for name, part in parts.items()
+def _named(parts: Parts) -> dict[str, Dataset]:
+    named = {"test": parts.test, "validation": parts.validation, "training": parts.train}
+    return {name: part for name, part in named.items() if part is not None}
+
+
+def _measured(network: Any, parts: Parts) -> dict[str, dict[str, Any]]:
+    """Return the scores of each part, those of the test part first."""
+    return {
+        name: scores(part.target, network.predict(part.features), part.class_names)
+        for name, part in _named(parts).items()
     }
-    for name, part in parts.items():
-        report.result(f"{name} {task.score(part.target, predictions[name])}", style="bold")
-    name, part = next(iter(parts.items()))
-    if part.class_names is not None:
+
+
+def _main(figures: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in figures.items() if key not in ("classes", "confusion")}
+
+
+def _print_scores(report: Report, measured: dict[str, dict[str, Any]]) -> None:
+    report.note()
+    for name, figures in measured.items():
+        report.result(f"{name.capitalize()} {sentence(figures)}", "bold")
+    first = next(iter(measured.values()))
+    if "confusion" in first:
         report.note()
-        for line in confusion_lines(part.target, predictions[name], part.class_names):
+        for line in [*class_lines(first), "", *confusion_lines(first)]:
             report.note(line)
 
 
-class _Trained(NamedTuple):
-    """The outcome of the best start, and how the last one ended."""
-
-    model: Any
-    stopped: str
-    message: str
-
-
-def _train(
-    report: Report, task: _Task, X: np.ndarray, train: Dataset, settings: Recipe, seed: int
-) -> _Trained:
-    """Train from one random start, or from several until one succeeds."""
-    key = random.key(seed)
-    best: FitResult | None = None
-    for start in range(1, settings.starts + 1):
-        key, weights_key, order_key = random.split(key, 3)
-        model = nn.mlp(
-            weights_key,
-            (X.shape[1], *settings.hidden, task.n_outputs),
-            activation=nn.ACTIVATIONS[settings.activation],
-            kernel_init=_INITIALIZERS[settings.init],
-        )
-        last = _fit(report, task, model, X, train, settings, order_key)
-        if best is None or _loss(last) < _loss(best):
-            best = last
-        if last.stopped != "completed" or settings.starts == 1 or train.class_names is None:
-            break
-        n_wrong = int((task.predict(last.model, X) != train.target).sum())
-        if n_wrong == 0:
-            break
-        again = "; starting again from other random weights" if start < settings.starts else ""
-        report.note(
-            f"Start {start} of {settings.starts}: {n_wrong} of {train.n_samples} training samples "
-            f"are still wrong{again}."
-        )
-    assert best is not None
-    better = "" if best is last else " An earlier start was better; its weights are used."
-    return _Trained(best.model, last.stopped, last.message + better)
-
-
-def _loss(result: FitResult) -> float:
-    return float(np.min(result.history.train_loss, initial=np.inf))
-
-
-def _fit(
-    report: Report,
-    task: _Task,
-    model: Any,
-    X: np.ndarray,
-    train: Dataset,
-    settings: Recipe,
-    key: Any,
-) -> FitResult:
-    def show(record: EpochRecord) -> None:
-        report.epoch(record.epoch, settings.epochs, record.train_loss)
-
-    report.start_progress(settings.epochs)
-    try:
-        return fit(
-            model,
-            task.loss,
-            _OPTIMIZERS[settings.optimizer](settings.learning_rate),
-            X,
-            task.encode(train.target),
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            key=key,
-            l2=settings.l2,
-            callbacks=[show],
-        )
-    finally:
-        report.end_progress()
+def _document(
+    network: Any,
+    parts: Parts,
+    record: dict[str, Any],
+    measured: dict[str, dict[str, Any]],
+    stopped: str,
+    wanted: Run,
+    saved: bool,
+) -> dict[str, Any]:
+    widths = widths_of(network, parts.train)
+    columns = network.history_.columns()
+    return {
+        "command": "train",
+        **record,
+        "settings": {
+            name: value
+            for name, value in vars(network).items()
+            if name in network._declared and name != "callbacks"
+        },
+        "network": {
+            "widths": widths,
+            "n_parameters": parameter_count(network, widths),
+            "standardized": isinstance(network.model_.layers[0], nn.Standardize),
+        },
+        "stopped": stopped,
+        "n_epochs": network.n_iter_,
+        "scores": measured,
+        "history": {name: column for name, column in columns.items() if " of " not in name},
+        "saved": str(wanted.save) if saved else None,
+    }

@@ -5,39 +5,28 @@ that follows (splitting, scaling, training) starts from one. Class names are
 turned into integers here and nowhere later, so that a model sees only numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from chainrule._errors import DataError
+from chainrule.datasets._encoder import Encoder
+from chainrule.datasets._table import all_finite
+
+_FEATURE_DTYPES = ("uint8", "float32", "float64")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings to start from when a network is trained on a data set.
-
-    The defaults suit tabular data with some hundreds to some ten thousands of
-    rows. A built-in data set that needs others carries its own recipe.
+    """How to train a network on a data set, as far as the defaults are not to be followed.
 
     Parameters
     ----------
-    hidden : tuple of int
-        Widths of the hidden layers, from input to output.
-    activation : str
-        Activation of the hidden layers.
-    init : str
-        How the weights are initialized.
-    optimizer : str
-        Name of the optimizer.
-    learning_rate : float
-        Step size of the optimizer, above 0.
-    l2 : float
-        Strength of the L2 penalty on the weights, 0 or more.
-    epochs : int
-        Passes over the training part.
-    batch_size : int
-        Samples per step. The last batch of an epoch may be smaller.
+    settings : mapping of str to object
+        Hyper-parameters, by the names that they have in `chainrule.estimators`. Those that are
+        not named keep their defaults.
     starts : int
         For a classification, how often at most to train from new random weights
         until every training sample is classified correctly. A very small network
@@ -47,14 +36,7 @@ class Recipe:
         is no test part: a truth table has nothing to hold out.
     """
 
-    hidden: tuple[int, ...] = (50,)
-    activation: str = "sigmoid"
-    init: str = "glorot"
-    optimizer: str = "adam"
-    learning_rate: float = 0.01
-    l2: float = 0.0
-    epochs: int = 100
-    batch_size: int = 100
+    settings: Mapping[str, Any] = field(default_factory=dict)
     starts: int = 1
     test_size: float = 0.2
 
@@ -67,17 +49,14 @@ class Dataset:
     ----------
     name : str
         What to call the data set in output: a built-in name or a file name.
-    features : ndarray of shape (n_samples, n_features), float64
-        One row per sample. Every value is finite.
+    features : ndarray of shape (n_samples, n_features)
+        One row per sample. Every value is finite. The dtype is uint8, float32 or float64: bytes,
+        such as the pixels of images, stay bytes until a network is given them.
     target : ndarray of shape (n_samples,)
         For classification, int64 indices into `class_names`; for regression,
         finite float64 values.
-    feature_names : tuple of str
-        A name for each column of `features`.
-    target_name : str
-        Name of the target.
-    class_names : tuple of str or None
-        Name of each class, or None for regression.
+    encoder : Encoder
+        The names of both, and how the columns of another file become features.
     description : str
         What the data are, where they come from, and under which licence.
     recipe : Recipe
@@ -105,19 +84,17 @@ class Dataset:
     name: str
     features: np.ndarray
     target: np.ndarray
-    feature_names: tuple[str, ...]
-    target_name: str
-    class_names: tuple[str, ...] | None
+    encoder: Encoder
     description: str = ""
     recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
         features, target = self.features, self.target
-        if features.ndim != 2 or features.dtype != np.float64:
+        if features.ndim != 2 or features.dtype not in _FEATURE_DTYPES:
             raise DataError(
-                f"{self.name}: features must be a float64 array of shape (n_samples, n_features), "
-                f"got {features.dtype} of shape {features.shape}."
+                f"{self.name}: features must be an array of shape (n_samples, n_features) in "
+                f"uint8, float32 or float64, got {features.dtype} of shape {features.shape}."
             )
         if target.shape != features.shape[:1]:
             raise DataError(
@@ -136,7 +113,7 @@ class Dataset:
                 f"{self.name}: the target of a {task} must be {np.dtype(expected)}, "
                 f"got {target.dtype}."
             )
-        if not (np.isfinite(features).all() and np.isfinite(target).all()):
+        if not (all_finite(features) and all_finite(target)):
             raise DataError(f"{self.name}: every feature and target value must be finite.")
         if self.class_names is not None and target.size:
             low, high = int(target.min()), int(target.max())
@@ -145,6 +122,21 @@ class Dataset:
                     f"{self.name}: class indices must be 0 to {len(self.class_names) - 1}, "
                     f"got {low} to {high}."
                 )
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """A name for each column of `features`."""
+        return self.encoder.feature_names
+
+    @property
+    def target_name(self) -> str:
+        """Name of the target."""
+        return self.encoder.target_name
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Name of each class, or None for a regression."""
+        return self.encoder.class_names
 
     @property
     def n_samples(self) -> int:

@@ -3,13 +3,13 @@
 >>> from chainrule.estimators import MLPClassifier, MLPRegressor
 """
 
+from chainrule.estimators import names
 from chainrule.estimators.classifier import MLPClassifier
-from chainrule.estimators.declaration import Hyperparameter, hyperparameters
-from chainrule.estimators.explanation import Explanation, LayerExplanation
 from chainrule.estimators.linear import LinearRegression
 from chainrule.estimators.logistic import LogisticRegression
 from chainrule.estimators.perceptron import Perceptron
 from chainrule.estimators.regressor import MLPRegressor
+from chainrule.models import Explanation, Hyperparameter, LayerExplanation, hyperparameters
 
 __all__ = [
     "Explanation",
@@ -22,3 +22,5 @@ __all__ = [
     "Perceptron",
     "hyperparameters",
 ]
+
+names.register_all()

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from chainrule import nn, optim, random, training
 from chainrule._dtypes import in_dtype_of
-from chainrule.estimators import samples
+from chainrule.models import arrays
+from chainrule.models.network import refuse_divergence
+from chainrule.models.progress import Patience
+from chainrule.optim import Method, Optimizer
+from chainrule.sparse import SparseMatrix
 from chainrule.training import EpochRecord, FitResult
-from chainrule.training.epoch import Loss
+from chainrule.training.epoch import Loss, Samples, Score
 
-__all__ = ["Affine", "affine", "descend"]
+__all__ = ["Affine", "affine", "gradient_descent", "trained"]
+
+Features: TypeAlias = npt.NDArray[Any] | SparseMatrix
+
+_LANCZOS = 1e-2
+"""How exact the largest curvature has to be."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +52,12 @@ class Affine(nn.Layer):
     strength: Any = field(metadata=nn.FIXED)
 
     def __call__(self, x: Any, *, key: Any = None, training: bool = False) -> Any:
-        """Return ``z``."""
-        z = self.scaling(x) @ self.kernel
+        """Return ``z``; of a sparse matrix without centering it, which would make it dense."""
+        if isinstance(x, SparseMatrix):
+            kernel = self.kernel / self.scaling.scale[:, None]
+            z = x @ kernel - self.scaling.mean @ kernel
+        else:
+            z = self.scaling(x) @ self.kernel
         return z if self.bias is None else z + self.bias
 
     def penalty(self) -> Any:
@@ -65,7 +79,7 @@ class Affine(nn.Layer):
 
 
 def affine(
-    X: npt.NDArray[Any],
+    X: Features,
     weight: npt.NDArray[Any] | None,
     n_outputs: int,
     *,
@@ -80,7 +94,7 @@ def affine(
     so too: the scales are such that the cost, whose Hessian has about ``curvature * variance +
     strength`` on its diagonal, curves alike along all weights.
     """
-    scaling = samples.standardizer(X, weight, X.dtype)
+    scaling = arrays.standardizer(X, weight, X.dtype)
     size = np.hypot(scaling.scale, np.sqrt(strength / curvature))
     scaling = replace(scaling, scale=size.astype(X.dtype))
     if not fit_intercept:
@@ -91,83 +105,120 @@ def affine(
     return Affine(kernel, bias, scaling, float(strength))
 
 
-def descend(
-    X: npt.NDArray[Any],
-    target: npt.NDArray[Any],
-    weight: npt.NDArray[Any] | None,
-    *,
-    loss: Loss,
-    curvature: float,
-    n_outputs: int,
-    fit_intercept: bool,
-    rate: float | None,
-    max_iter: int,
-    tolerance: float,
-    strength: float = 0.0,
-    callbacks: tuple[Callable[[EpochRecord], bool | None], ...] = (),
-) -> tuple[FitResult, Affine]:
-    """Fit an affine map by gradient descent with all samples, from 0.
+def gradient_descent(
+    model: Affine, train: Samples, *, curvature: float, rate: float | None
+) -> Optimizer:
+    """Return the plain method, for a loss whose second derivatives in an output are bounded.
 
     Parameters
     ----------
-    X, target, weight
-        As `chainrule.training.fit` takes them.
-    loss : callable
+    model : Affine
+    train : Samples
     curvature : float
-        The largest second derivative of the loss in an output.
-    n_outputs : int
-    fit_intercept : bool
+        The largest second derivative.
     rate : float or None
         None takes the inverse of the largest curvature of the cost, at which no step overshoots.
+    """
+    if rate is None:
+        rate = 1.0 / _largest_curvature(model, train.X, train.weight, curvature)
+    return optim.sgd(float(rate))
+
+
+def trained(
+    model: Affine,
+    train: Samples,
+    validation: Samples | None,
+    *,
+    loss: Loss,
+    score: Score | None,
+    method: Optimizer | Method,
+    max_iter: int,
+    tolerance: float,
+    patience: Patience | None,
+    restore_best: bool,
+) -> FitResult:
+    """Bring the cost of an affine map down, with all samples in every step.
+
+    Parameters
+    ----------
+    model : Affine
+        Where to begin.
+    train : Samples
+    validation : Samples or None
+        Measured alike after every step.
+    loss : callable
+    score : callable or None
+        Of the validation samples.
+    method : Optimizer or Method
     max_iter : int
     tolerance : float
-        It stops at a gradient no longer than that.
-    strength : float
-        Of the penalty.
-    callbacks : tuple of callable
-
-    Returns
-    -------
-    result : FitResult
-    model : Affine
-        The last, which is the best.
+        It stops at a gradient no longer than that; for a method that uses curvature, at one with
+        no larger element.
+    patience : Patience or None
+        When to stop for want of a better validation score, or loss without a score.
+    restore_best : bool
+        Whether the result has the model of the best step, rather than of the last.
     """
-    model = affine(
-        X,
-        weight,
-        n_outputs,
-        fit_intercept=fit_intercept,
-        curvature=curvature,
-        strength=strength,
-    )
-    if rate is None:
-        rate = 1.0 / _largest_curvature(model, X, weight, curvature)
 
     def is_flat(record: EpochRecord) -> bool:
         return float(record.gradient_norms[0]) <= tolerance
 
+    def gets_no_better(record: EpochRecord) -> bool:
+        if patience is None or record.val_loss is None:
+            return False
+        value = record.val_loss if record.val_score is None else -record.val_score
+        return patience.is_exhausted_by(value)
+
     result = training.fit(
         model,
         loss,
-        optim.sgd(float(rate)),
-        X,
-        target,
+        method,
+        train.X,
+        train.y,
         epochs=max_iter,
         key=random.key(0),
-        sample_weight=weight,
-        callbacks=[is_flat, *callbacks],
+        sample_weight=train.weight,
+        X_val=None if validation is None else validation.X,
+        y_val=None if validation is None else validation.y,
+        sample_weight_val=None if validation is None else validation.weight,
+        score=None if validation is None else score,
+        callbacks=[is_flat, gets_no_better],
+        tolerance=tolerance if isinstance(method, Method) else None,
+        restore_best=restore_best,
     )
-    return result, result.last.model
+    refuse_divergence(result)
+    return result
 
 
 def _largest_curvature(
-    model: Affine, X: npt.NDArray[Any], weight: npt.NDArray[Any] | None, curvature: float
+    model: Affine, X: Features, weight: npt.NDArray[Any] | None, curvature: float
 ) -> float:
-    """Return the largest eigenvalue of the cost's Hessian, or a bound of it."""
-    A = model.scaling(X)
-    if model.bias is not None:
-        A = np.hstack([A, np.ones((len(A), 1))])
-    share = np.full(len(A), 1.0 / len(A)) if weight is None else weight / np.sum(weight)
-    gram = A.T @ (share[:, None] * A)
+    """Return the largest eigenvalue of the cost's Hessian, or a bound of it.
+
+    It is found by Lanczos' method, by products with the scaled features and a column of ones.
+    """
+    mean, scale = model.scaling.mean, model.scaling.scale
+    A: Any
+    if isinstance(X, SparseMatrix):
+        A = scipy.sparse.csr_array((X.values, (X.rows, X.columns)), X.shape)
+    else:  # scaled as it is, so that no digits are lost
+        A, mean, scale = model.scaling(X), np.zeros_like(mean), np.ones_like(scale)
+    share = np.full(len(X), 1.0 / len(X)) if weight is None else weight / np.sum(weight)
+    constant = 0.0 if model.bias is None else 1.0
+
+    def times(v: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        kernel = v[:-1] / scale
+        z = share * (A @ kernel - mean @ kernel + constant * v[-1])
+        along = (A.T @ z - mean * np.sum(z)) / scale
+        return np.append(along, constant * np.sum(z))
+
+    size = X.shape[1] + 1
+    largest = eigsh(
+        LinearOperator((size, size), times, dtype=np.float64),
+        k=1,
+        v0=np.random.default_rng(0).normal(size=size),
+        tol=_LANCZOS,
+        return_eigenvectors=False,
+    )
     penalty = model.strength / float(np.min(model.scaling.scale)) ** 2
-    return curvature * float(np.linalg.eigvalsh(gram)[-1]) + penalty
+    return curvature * float(largest[0]) * (1.0 + 2.0 * _LANCZOS) + penalty

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 
-from chainrule.estimators.samples import BLOCK
+from chainrule.models.arrays import BLOCK
 
 __all__ = ["Solution", "least_squares"]
 
@@ -88,16 +88,29 @@ def least_squares(
     if fit_intercept:
         mean = np.average(X, axis=0, weights=weight)
     centred = root * (X - mean)
+    scale = np.linalg.norm(centred, axis=0)
+    varies = scale > len(X) * np.finfo(np.float64).eps * np.abs(mean) * np.linalg.norm(root)
+    height = np.average(Y, axis=0, weights=weight) if fit_intercept else np.zeros(Y.shape[1])
+    if not varies.any():
+        coef = np.zeros((X.shape[1], Y.shape[1]))
+        return Solution(coef, height, 0, np.zeros(min(X.shape)))
+    if not varies.all():
+        # What is left of a constant column is rounding, which would explain anything.
+        part = least_squares(
+            X[:, varies], Y, weight, fit_intercept=fit_intercept, method=method, tol=tol
+        )
+        coef = np.zeros((X.shape[1], Y.shape[1]))
+        coef[varies] = part.coef
+        singular = np.zeros(min(X.shape))
+        singular[: len(part.singular)] = part.singular
+        return Solution(coef, part.intercept, part.rank, singular)
     singular = np.linalg.svd(centred, compute_uv=False)
-    length = np.sqrt(np.sum(centred**2, axis=0))
-    scale = np.where(length > 0, length, 1.0)
     factors = _FACTORIZATIONS[method](centred / scale, tol)
     rank = factors.Q.shape[1]
     if rank < X.shape[1]:
         # Of many solutions the shortest is meant, in the units that were given.
         factors = _FACTORIZATIONS[method](centred, tol)
         rank, scale = factors.Q.shape[1], np.ones_like(scale)
-        height = np.average(Y, axis=0, weights=weight) if fit_intercept else np.zeros(Y.shape[1])
         coef = factors.solve(factors.Q.T @ (root * (Y - height)))
         return Solution(coef, height - mean @ coef, rank, singular)
     if fit_intercept:

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
 
-from chainrule import nn, random, training
-from chainrule.estimators import network, samples
-from chainrule.estimators.costs import classification_cost
-from chainrule.estimators.declaration import (
+from chainrule import nn
+from chainrule._errors import InvalidArgumentError
+from chainrule.estimators import samples
+from chainrule.estimators.descent import affine, gradient_descent, trained
+from chainrule.estimators.endings import warn_of_ending
+from chainrule.estimators.linear_classifier import LinearClassifier
+from chainrule.models import building
+from chainrule.models.costs import accuracy, classification_cost
+from chainrule.models.declaration import (
     Boolean,
-    InstanceOf,
     Integer,
     Nothing,
     OneOf,
     Real,
     hyperparameter,
 )
-from chainrule.estimators.descent import affine, descend
-from chainrule.estimators.linear_classifier import LinearClassifier
-from chainrule.estimators.targets import Labels
+from chainrule.models.held_out import validation_given
+from chainrule.optim import Method, Optimizer
+from chainrule.training.epoch import Samples
 
 __all__ = ["LogisticRegression"]
 
@@ -49,7 +51,8 @@ class LogisticRegression(LinearClassifier):
     classes_ : ndarray of shape (n_classes,)
     n_iter_ : ndarray of shape (1,)
     history_ : chainrule.training.History
-        The cross-entropy after every iteration.
+        The cross-entropy after every iteration, of validation samples too, the penalty, and the
+        lengths of gradient and step.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where X has names that are strings.
@@ -67,6 +70,7 @@ class LogisticRegression(LinearClassifier):
         1.0,
         Real(0.0, math.inf, "right"),
         meaning="Inverse of the strength of the L2 penalty; infinity for none.",
+        search="1e-4:1e4:log",
     )
     tol: float = hyperparameter(
         1e-4,
@@ -76,19 +80,18 @@ class LogisticRegression(LinearClassifier):
     fit_intercept: bool = hyperparameter(
         True, Boolean(), meaning="Whether there is a constant b, which is not penalized."
     )
-    class_weight: Any = hyperparameter(
-        None,
-        InstanceOf(dict),
-        OneOf("balanced"),
-        Nothing(),
-        meaning=(
-            "Weights of the classes, 1 for those not named; 'balanced' gives all classes the same "
-            "influence."
-        ),
+    penalty: Any = hyperparameter(
+        "l2", OneOf("l2"), Nothing(), meaning="None is the same as C=infinity; there is no other."
+    )
+    l1_ratio: Any = hyperparameter(
+        0.0, OneOf(0, 0.0), Nothing(), meaning="Accepted; the penalty has no absolute values in it."
+    )
+    dual: bool = hyperparameter(
+        False, OneOf(False), meaning="Accepted; there is no other formulation."
     )
     solver: str = hyperparameter(
         "newton-cg",
-        OneOf(*sorted(network.CURVATURE_SOLVERS), "gradient_descent"),
+        OneOf(*sorted(building.CURVATURE_SOLVERS), "gradient_descent"),
         meaning="How the minimum is found.",
     )
     learning_rate_init: Any = hyperparameter(
@@ -101,87 +104,107 @@ class LogisticRegression(LinearClassifier):
     verbose: Any = hyperparameter(
         False, Boolean(), Integer(0), meaning="Whether to print the result of the minimization."
     )
-    warm_start: bool = hyperparameter(
-        False, Boolean(), meaning="Whether fit begins at the coefficients of the last fit."
-    )
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Find the coefficients.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse matrices are made dense.
+            Sparse matrices stay sparse.
         y : array-like of shape (n_samples,)
             Labels of at least two classes.
         sample_weight : array-like of shape (n_samples,), optional
             ``s``, at least 0.
+        X_val, y_val : array-like, optional
+            Validation samples. Their loss and accuracy go into ``history_``; they change nothing
+            but with early_stopping.
+        sample_weight_val : array-like, optional
+            The weights of the validation samples.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a hyper-parameter is out of its range, X is not finite, there is one class only, or
+            a class weight names no class.
         """
         self._check_hyperparameters()
-        X, y = self._read(X, y, reset=True)
-        labels = Labels.of(y)
-        self._refuse_single(labels)
+        descends = self.solver == "gradient_descent"
+        if self.early_stopping and not descends:
+            raise InvalidArgumentError(
+                f"early_stopping: expected False for solver={self.solver!r}, which goes to the "
+                "minimum in a few iterations; it is for 'gradient_descent'."
+            )
+        goes_on = self.warm_start and hasattr(self, "coef_")
+        given = self._read(X, y, sample_weight, reset=not goes_on)
+        labels = self._decide_labels(given.y, goes_on)
         cost = classification_cost("log_loss", labels.task)
-        weight = labels.weights(samples.weights(sample_weight, X), y, self.class_weight, X.dtype)
-        total = len(X) if weight is None else float(np.sum(weight))
-        strength = 0.0 if math.isinf(self.C) else 1.0 / (self.C * total)
-        target = labels.targets(y, cost.targets, X.dtype)
-        if self.solver == "gradient_descent":
-            result, model = descend(
-                X,
-                target,
-                weight,
-                loss=cost.function,
-                curvature=_CURVATURE[labels.task],
-                n_outputs=labels.n_outputs,
-                fit_intercept=self.fit_intercept,
-                rate=self.learning_rate_init,
-                max_iter=self.max_iter,
-                tolerance=self.tol,
-                strength=strength,
-            )
+        held_out = validation_given(X_val, y_val, sample_weight_val)
+        train, validation = self._split(labels, given, held_out, cost.targets)
+        train = samples.operands(train)
+        validation = None if validation is None else samples.operands(validation)
+        model = affine(
+            train.X,
+            train.weight,
+            labels.n_outputs,
+            fit_intercept=self.fit_intercept,
+            curvature=_CURVATURE[labels.task],
+            strength=self._strength(train),
+        )
+        if goes_on:
+            model = model.starting_at(self.coef_.T, self.intercept_)
+        method: Optimizer | Method
+        if descends:
+            rate, curvature = self.learning_rate_init, _CURVATURE[labels.task]
+            method = gradient_descent(model, train, curvature=curvature, rate=rate)
         else:
-            model = affine(
-                X,
-                weight,
-                labels.n_outputs,
-                fit_intercept=self.fit_intercept,
-                curvature=_CURVATURE[labels.task],
-                strength=strength,
-            )
-            if self.warm_start and hasattr(self, "coef_"):
-                model = model.starting_at(self.coef_.T, self.intercept_)
-            result = training.fit(
-                model,
-                cost.function,
-                network.CURVATURE_SOLVERS[self.solver](),
-                X,
-                target,
-                epochs=self.max_iter,
-                key=random.key(0),
-                sample_weight=weight,
-                tolerance=float(self.tol),
-            )
-            model = result.last.model
-        coef, intercept = model.in_original_units()
+            method = building.CURVATURE_SOLVERS[self.solver]()
+        result = trained(
+            model,
+            train,
+            validation,
+            loss=cost.function,
+            score=accuracy,
+            method=method,
+            max_iter=self.max_iter,
+            tolerance=float(self.tol),
+            patience=self._patience(self.tol) if self.early_stopping else None,
+            restore_best=self.early_stopping,
+        )
+        coef, intercept = result.model.in_original_units()
         self._keep(labels, coef.T, intercept)
         self.history_ = result.history
         self.n_iter_ = np.array([max(1, len(result.history))], np.int32)
         if self.verbose:
             print(result.message)
-        if result.stopped == "completed":
-            warnings.warn(
-                f"{self.solver} failed to converge after {self.max_iter} iteration(s) (status=1):\n"
-                "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT\n\nIncrease the number of iterations "
-                f"to improve the convergence (max_iter={self.max_iter}).",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        warn_of_ending(
+            result,
+            f"{self.solver} failed to converge after {self.max_iter} iteration(s) (status=1):\n"
+            "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT\n\nIncrease the number of iterations "
+            f"to improve the convergence (max_iter={self.max_iter}).",
+            stacklevel=2,
+        )
         return self
+
+    def _strength(self, train: Samples) -> float:
+        """Return the strength of the penalty in relation to the mean loss."""
+        if self.penalty is None or math.isinf(self.C):
+            return 0.0
+        total = len(train.y) if train.weight is None else float(np.sum(train.weight))
+        return 1.0 / (self.C * total)
 
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:
         """Return the probabilities of the classes.

@@ -7,27 +7,33 @@ is. With several classes there is one perceptron for each, against all others.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
+import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
+from chainrule._errors import InvalidArgumentError
 from chainrule.compiler import compile
 from chainrule.control_flow import scan
-from chainrule.estimators.declaration import (
+from chainrule.estimators.linear_classifier import LinearClassifier
+from chainrule.frontend import asarray
+from chainrule.models.declaration import (
     Boolean,
     Integer,
-    RandomState,
+    Nothing,
     Real,
     hyperparameter,
+    random_generator,
 )
-from chainrule.estimators.linear_classifier import LinearClassifier
-from chainrule.estimators.targets import Labels
-from chainrule.frontend import asarray
+from chainrule.models.held_out import validation_given
+from chainrule.models.targets import Labels
+from chainrule.training import Callback, EpochRecord
+from chainrule.training.epoch import Samples
+from chainrule.training.log import Log
 
 __all__ = ["Perceptron", "learn"]
 
@@ -39,10 +45,12 @@ class Weights(NamedTuple):
     bias: Any
 
 
-def learn(weights: Weights, X: Any, signs: Any, order: Any, rate: Any) -> tuple[Weights, Any, Any]:
-    r"""Show every sample once, and return the weights and how many mistakes there were.
+def learn(
+    weights: Weights, X: Any, signs: Any, importance: Any, order: Any, rate: Any
+) -> tuple[Weights, Any]:
+    r"""Show every sample once, and return the weights and how many mistakes there were on the way.
 
-    .. math:: w \leftarrow w + \eta \, y \, x, \qquad b \leftarrow b + \eta \, y
+    .. math:: w \leftarrow w + \eta \, s \, y \, x, \qquad b \leftarrow b + \eta \, s \, y
               \qquad \text{if } y \, (w \cdot x + b) \le 0
 
     Parameters
@@ -51,6 +59,8 @@ def learn(weights: Weights, X: Any, signs: Any, order: Any, rate: Any) -> tuple[
     X : ndarray of shape (n_samples, n_features)
     signs : ndarray of shape (n_samples, n_outputs)
         ``y``: 1 for the class of an output and -1 for all others.
+    importance : ndarray of shape (n_samples,)
+        ``s``, the weights of the samples; 1 is Rosenblatt's rule.
     order : ndarray of int of shape (n_samples,)
     rate : ndarray of shape (2,)
         ``eta`` for the weights, and for the biases.
@@ -59,24 +69,44 @@ def learn(weights: Weights, X: Any, signs: Any, order: Any, rate: Any) -> tuple[
     -------
     weights : Weights
     mistakes : int
-        On the way, of all outputs together.
-    left : int
-        Mistakes that the weights make at the end.
+        Of all outputs together.
     """
 
     def show(weights: Weights, row: Any) -> tuple[Weights, Any]:
         x, y = asarray(X)[row], asarray(signs)[row]
         is_wrong = y * (x @ weights.kernel + weights.bias) <= 0
-        pull = np.where(is_wrong, y, 0.0)
+        pull = np.where(is_wrong, asarray(importance)[row] * y, 0.0)
         kernel = weights.kernel + rate[0] * x[:, None] * pull
         return Weights(kernel, weights.bias + rate[1] * pull), is_wrong
 
     weights, is_wrong = scan(show, weights, order)
-    left = signs * (X @ weights.kernel + weights.bias) <= 0
-    return weights, np.sum(is_wrong), np.sum(left)
+    return weights, np.sum(is_wrong)
 
 
 _learn_compiled = compile(learn)
+
+
+def learn_sparse(
+    weights: Weights, X: Any, signs: Any, importance: Any, order: Any, rate: Any
+) -> tuple[Weights, int]:
+    """Do as `learn` does with a sparse matrix by rows, whose zeros are not touched."""
+    kernel, bias, mistakes = weights.kernel.copy(), weights.bias.copy(), 0
+    for row in order:
+        stored = slice(X.indptr[row], X.indptr[row + 1])
+        columns, values, y = X.indices[stored], X.data[stored], signs[row]
+        is_wrong = y * (values @ kernel[columns] + bias) <= 0
+        if is_wrong.any():
+            pull = np.where(is_wrong, importance[row] * y, 0.0)
+            kernel[columns] += rate[0] * values[:, None] * pull
+            bias += rate[1] * pull
+            mistakes += int(np.count_nonzero(is_wrong))
+    return Weights(kernel, bias), mistakes
+
+
+def share_of_mistakes(weights: Weights, part: Samples) -> float:
+    """Return which share of the outputs is wrong, by the weights of the samples."""
+    is_wrong = part.y * (part.X @ weights.kernel + weights.bias) <= 0
+    return float(np.average(np.mean(is_wrong, axis=1), weights=part.weight))
 
 
 class Perceptron(LinearClassifier):
@@ -86,7 +116,8 @@ class Perceptron(LinearClassifier):
 
     If a plane separates the classes, the rule finds one after a finite number of mistakes,
     whatever ``eta``; if none does, it never comes to rest, and the weights are kept that are wrong
-    least often at the end of an epoch (the pocket algorithm).
+    least often at the end of an epoch (the pocket algorithm). A sample of weight s pulls s times as
+    hard, ``w + eta s y x``, and so do all samples of a class by the weight of that.
 
     Attributes
     ----------
@@ -99,7 +130,9 @@ class Perceptron(LinearClassifier):
     t_ : int
         Samples shown.
     mistakes_ : list of int
-        In every epoch, of all outputs together.
+        In every epoch, on the way, of all outputs together.
+    history_ : chainrule.training.History
+        Of the last fit: its losses are the shares of outputs that are wrong after an epoch.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Where X has names that are strings.
@@ -119,6 +152,11 @@ class Perceptron(LinearClassifier):
     (array(['off', 'off', 'off', 'on'], dtype='<U3'), 0)
     """
 
+    penalty: Any = hyperparameter(
+        None,
+        Nothing(),
+        meaning="The rule has none; LogisticRegression has, and MLPClassifier((), loss='hinge').",
+    )
     fit_intercept: bool = hyperparameter(
         True, Boolean(), meaning="Whether there is a bias; without, planes go through the origin."
     )
@@ -126,7 +164,10 @@ class Perceptron(LinearClassifier):
     tol: float = hyperparameter(
         1e-3,
         Real(0.0),
-        meaning="By what share of the samples mistakes have to become fewer to count as progress.",
+        meaning=(
+            "How much less the share of mistakes has to become to count as progress: of the "
+            "training samples, or with early_stopping of the validation samples."
+        ),
     )
     shuffle: bool = hyperparameter(
         True, Boolean(), meaning="Whether every epoch shows the samples in a new order."
@@ -139,46 +180,46 @@ class Perceptron(LinearClassifier):
         Real(0.0, closed="neither"),
         meaning="The learning rate: the size of the weights, and not what they decide.",
     )
-    random_state: Any = hyperparameter(
-        0, RandomState(), meaning="Seed of the order of the samples."
-    )
-    n_iter_no_change: int = hyperparameter(
-        5, Integer(1), meaning="Training stops after so many epochs in a row without progress."
-    )
-    warm_start: bool = hyperparameter(
-        False, Boolean(), meaning="Whether fit goes on from the weights of the last fit."
-    )
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, *, X_val: Any = None, y_val: Any = None) -> Self:
         """Show the samples until there are no mistakes, or no fewer.
+
+        There are weights of classes, and none of samples: what the rule finds depends on the order
+        of the samples, so that a weight of 2 would not be the same as the sample twice.
+        `partial_fit` takes them.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Sparse matrices are made dense.
+            Sparse matrices stay sparse.
         y : array-like of shape (n_samples,)
             Labels of at least two classes.
+        X_val, y_val : array-like, optional
+            Validation samples. They decide which weights are the best, and with early_stopping
+            when to stop.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        InvalidArgumentError
+            If a hyper-parameter is out of its range, X is not finite, there is one class only, or
+            a class weight names no class.
         """
         self._check_hyperparameters()
         goes_on = self.warm_start and hasattr(self, "coef_")
-        X, y = self._read(X, y, reset=not goes_on)
-        labels = self._labels if goes_on else Labels.of(y)
-        self._refuse_single(labels)
-        weights = self._weights() if goes_on else _zeros(X, labels)
-        pocket, fewest, without_progress = weights, np.inf, 0
+        held_out = validation_given(X_val, y_val)
+        given = self._read(X, y, None, reset=not goes_on)
+        labels = self._decide_labels(given.y, goes_on)
+        train, validation = self._split(labels, given, held_out, "signs")
+        weights = self._weights() if goes_on else _zeros(train.X, labels)
         self.mistakes_: list[int] = []
-        signs, orders = labels.targets(y, "signs", X.dtype), self._orders(len(X))
+        log, orders = Log(weights, [self._is_over()]), self._orders(len(train.y))
         for _ in range(self.max_iter):
-            weights, mistakes, left = self._show(weights, X, signs, next(orders))
-            progress = left < fewest - self.tol * signs.size
-            without_progress = 0 if progress else without_progress + 1
-            if left < fewest:
-                pocket, fewest = weights, left
-            if mistakes == 0 or without_progress >= self.n_iter_no_change:
+            before, weights = weights, self._show(weights, train, next(orders))
+            if self._record(log, before, weights, train, validation):
                 break
         else:
             warnings.warn(
@@ -187,12 +228,14 @@ class Perceptron(LinearClassifier):
                 ConvergenceWarning,
                 stacklevel=2,
             )
+        self.history_ = log.history()
         self.n_iter_ = len(self.mistakes_)
-        self.t_ = self.n_iter_ * len(X) + 1
+        self.t_ = self.n_iter_ * len(train.y) + 1
+        pocket = log.best.model
         self._keep(labels, pocket.kernel.T, pocket.bias)
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Show these samples once, going on from the weights there are.
 
         Parameters
@@ -201,42 +244,88 @@ class Perceptron(LinearClassifier):
         y : array-like of shape (n_samples,)
         classes : array-like of shape (n_classes,), optional
             All labels there will be; needed in the first call.
+        sample_weight : array-like of shape (n_samples,), optional
+            ``s``, at least 0.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        InvalidArgumentError
+            If y has a label that is none of the classes.
         """
         self._check_hyperparameters()
+        if self.early_stopping:
+            raise InvalidArgumentError("partial_fit does not support early_stopping=True")
         first = not hasattr(self, "coef_")
         _check_partial_fit_first_call(self, classes)
-        X, y = self._read(X, y, reset=first)
+        given = self._read(X, y, sample_weight, reset=first)
         labels = Labels.of(self.classes_) if first else self._labels
-        weights = _zeros(X, labels) if first else self._weights()
-        signs = labels.targets(y, "signs", X.dtype)
+        train = self._encoded(labels, given, "signs", self.class_weight)
+        weights = _zeros(train.X, labels) if first else self._weights()
         self.mistakes_ = [] if first else self.mistakes_
-        weights, _, _ = self._show(weights, X, signs, next(self._orders(len(X))))
+        weights = self._show(weights, train, next(self._orders(len(train.y))))
         self.n_iter_ = 1
-        self.t_ = (1 if first else self.t_) + len(X)
+        self.t_ = (1 if first else self.t_) + len(train.y)
         self._keep(labels, weights.kernel.T, weights.bias)
         return self
 
-    def _show(self, weights: Weights, X: Any, signs: Any, order: Any) -> tuple[Weights, int, int]:
+    def _show(self, weights: Weights, train: Samples, order: Any) -> Weights:
+        """Return the weights after an epoch, and take down its mistakes."""
+        X, signs, importance = train
         rate = np.array([self.eta0, self.eta0 if self.fit_intercept else 0.0], X.dtype)
-        weights, mistakes, left = _learn_compiled(weights, X, signs, order, rate)
+        if importance is None:
+            importance = np.ones(len(signs), X.dtype)
+        rule = learn_sparse if scipy.sparse.issparse(X) else _learn_compiled
+        weights, mistakes = rule(weights, X, signs, importance, order, rate)
         self.mistakes_.append(int(mistakes))
         if self.verbose:
             print(f"Epoch {len(self.mistakes_)}, mistakes = {mistakes}")
-        return weights, int(mistakes), int(left)
+        return weights
+
+    def _record(
+        self,
+        log: Log,
+        before: Weights,
+        weights: Weights,
+        train: Samples,
+        validation: Samples | None,
+    ) -> bool:
+        """Log an epoch, and return whether it was the last."""
+        steps = [new - old for new, old in zip(weights, before, strict=True)]
+        return log.add(
+            model=weights,
+            train_loss=share_of_mistakes(weights, train),
+            penalty=0.0,
+            val_loss=None if validation is None else share_of_mistakes(weights, validation),
+            val_score=None,
+            learning_rate=self.eta0,
+            gradient_norms=np.array([np.nan]),
+            update_norms=np.array([math.sqrt(sum(float(np.sum(step**2)) for step in steps))]),
+        )
+
+    def _is_over(self) -> Callback:
+        patience = self._patience(self.tol)
+
+        def is_over(record: EpochRecord) -> bool:
+            watched = record.val_loss if self.early_stopping else record.train_loss
+            assert watched is not None
+            return patience.is_exhausted_by(watched) or self.mistakes_[-1] == 0
+
+        return is_over
 
     def _orders(self, n_samples: int) -> Any:
-        generator = check_random_state(self.random_state)
+        generator = random_generator(self.random_state)
         while True:
             yield generator.permutation(n_samples) if self.shuffle else np.arange(n_samples)
 
     def _weights(self) -> Weights:
-        return Weights(np.ascontiguousarray(self.coef_.T), self.intercept_)
+        bias = self.intercept_ if self.fit_intercept else np.zeros_like(self.intercept_)
+        return Weights(np.ascontiguousarray(self.coef_.T), bias)
 
 
-def _zeros(X: npt.NDArray[Any], labels: Labels) -> Weights:
+def _zeros(X: Any, labels: Labels) -> Weights:
     shape = X.shape[1], labels.n_outputs
     return Weights(np.zeros(shape, X.dtype), np.zeros(shape[1], X.dtype))

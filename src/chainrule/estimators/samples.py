@@ -6,77 +6,73 @@ so that the message names the row and the column.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
-from chainrule import nn
-from chainrule._errors import InvalidArgumentError
+from chainrule._errors import CapacityError, InvalidArgumentError
+from chainrule.compiler.native.capacity import machine_bytes
+from chainrule.models.arrays import finite, not_finite
+from chainrule.models.targets import Labels
+from chainrule.sparse import SparseMatrix
+from chainrule.training.epoch import Samples
 
-__all__ = ["inputs", "inputs_and_targets", "standardizer", "weights"]
-
-BLOCK = 8192
-"""Rows looked at at a time, so that nothing is copied whole."""
+__all__ = ["dense", "inputs", "inputs_and_targets", "labels_of", "operands", "weights"]
 
 
-def inputs(estimator: Any, X: Any, dtype: Any, *, reset: bool = False) -> npt.NDArray[Any]:
-    """Return X as a finite, dense array; ``reset`` remembers its number and names of features."""
+def inputs(
+    estimator: Any, X: Any, dtype: Any, *, reset: bool = False, keep_sparse: bool = False
+) -> Any:
+    """Return X as a finite array; ``reset`` remembers its number and names of features.
+
+    A sparse matrix is made dense, or with ``keep_sparse`` kept, by rows.
+    """
     X = validate_data(estimator, X, reset=reset, **_how(dtype))
-    return _finite(_dense(X), estimator)
+    return _checked(X, estimator, keep_sparse)
 
 
 def inputs_and_targets(
-    estimator: Any, X: Any, y: Any, dtype: Any, *, numeric: bool, reset: bool
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    estimator: Any,
+    X: Any,
+    y: Any,
+    dtype: Any,
+    *,
+    numeric: bool,
+    reset: bool,
+    keep_sparse: bool = False,
+) -> tuple[Any, npt.NDArray[Any]]:
     """Return X as `inputs` does, and y with one or two axes; a column becomes one axis."""
     X, y = validate_data(
         estimator, X, y, reset=reset, multi_output=True, y_numeric=numeric, **_how(dtype)
     )
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    return _finite(_dense(X), estimator), y
+    return _checked(X, estimator, keep_sparse), dense(y, "y")
+
+
+def labels_of(y: npt.NDArray[Any]) -> Labels:
+    """Return the classes of labels, or raise scikit-learn's error if they are none."""
+    check_classification_targets(y)
+    return Labels.of(y)
 
 
 def weights(sample_weight: Any, X: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
     """Return the weights of samples, none of them negative and not all zero, or None."""
     if sample_weight is None:
         return None
-    return _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-
-
-def standardizer(
-    X: npt.NDArray[Any], weight: npt.NDArray[Any] | None, dtype: Any
-) -> nn.Standardize:
-    """Return the layer that takes out mean and standard deviation, weighted, of each feature.
-
-    A feature that is constant, up to rounding, has scale 1.
-    """
-    mean = _mean(X, weight, lambda block: block)
-    variance = _mean(X, weight, lambda block: (block - mean) ** 2)
-    # Rounding errors of the mean are all that a constant feature varies by.
-    rounding = len(X) * np.finfo(np.float64).eps
-    varies = variance > rounding * variance + (rounding * mean) ** 2
-    scale = np.sqrt(np.where(varies, variance, 1.0))
-    return nn.Standardize(mean.astype(dtype), scale.astype(dtype))
-
-
-def _mean(
-    X: npt.NDArray[Any],
-    weight: npt.NDArray[Any] | None,
-    function: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
-) -> npt.NDArray[np.float64]:
-    """Return the weighted mean over rows of a function of them."""
-    total, total_weight = np.zeros(X.shape[1]), 0.0
-    for start in range(0, len(X), BLOCK):
-        block = function(X[start : start + BLOCK].astype(np.float64))
-        w = np.ones(len(block)) if weight is None else weight[start : start + BLOCK]
-        total += w @ block
-        total_weight += float(np.sum(w, dtype=np.float64))
-    return total / total_weight
+    weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.sum(weight)):
+            raise InvalidArgumentError(
+                f"sample_weight: expected numbers whose sum is finite in {weight.dtype}, got some "
+                f"up to {np.max(weight):.4g}; divide them all by one number."
+            )
+    return weight
 
 
 def _how(dtype: Any) -> dict[str, Any]:
@@ -88,29 +84,43 @@ def _how(dtype: Any) -> dict[str, Any]:
     }
 
 
-def _dense(X: Any) -> npt.NDArray[Any]:
-    return X.toarray() if scipy.sparse.issparse(X) else X
+def dense(X: Any, name: str = "X") -> npt.NDArray[Any]:
+    """Return an array, if memory could hold it.
+
+    Raises
+    ------
+    CapacityError
+        If a sparse matrix would be larger than the memory of the machine.
+    """
+    if not scipy.sparse.issparse(X):
+        return X
+    needed, present = math.prod(X.shape) * X.dtype.itemsize, machine_bytes()
+    if needed > present:
+        raise CapacityError(
+            f"{name}: expected a sparse matrix that can be made dense, got shape {X.shape}, which "
+            f"takes {needed / 2**30:.3g} GiB of {X.dtype} where this machine has "
+            f"{present / 2**30:.3g} GiB. LogisticRegression, Perceptron and "
+            "LinearRegression(solver='lsmr') keep it sparse; or reduce its columns first, as "
+            "sklearn.decomposition.TruncatedSVD does."
+        )
+    return X.toarray()
 
 
-def _finite(X: npt.NDArray[Any], estimator: Any) -> npt.NDArray[Any]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        # The sum is finite for almost all finite data, and needs no array of its own.
-        if np.isfinite(X.sum()):
-            return X
-    for start in range(0, len(X), BLOCK):
-        places = np.argwhere(~np.isfinite(X[start : start + BLOCK]))
-        if len(places):
-            row, column = places[0] + (start, 0)
-            raise InvalidArgumentError(_not_finite(X[row, column], row, column, estimator))
+def operands(part: Samples) -> Samples:
+    """Return samples as compiled functions take them: a sparse X as a `SparseMatrix`."""
+    return part._replace(X=SparseMatrix.of(part.X)) if scipy.sparse.issparse(part.X) else part
+
+
+def _checked(X: Any, estimator: Any, keep_sparse: bool) -> Any:
+    if not (keep_sparse and scipy.sparse.issparse(X)):
+        return finite(dense(X), estimator)
+    X = X.tocsr()
+    if not X.has_canonical_format:  # a place that comes twice holds the sum
+        X = X.copy()
+        X.sum_duplicates()
+    if not np.isfinite(X.data).all():
+        entries = X.tocoo()
+        first = np.flatnonzero(~np.isfinite(entries.data))[0]
+        place = int(entries.row[first]), int(entries.col[first])
+        raise InvalidArgumentError(not_finite(entries.data[first], *place, estimator))
     return X
-
-
-def _not_finite(value: Any, row: int, column: int, estimator: Any) -> str:
-    names = getattr(estimator, "feature_names_in_", None)
-    name = "" if names is None else f" ({names[column]!r})"
-    what = "NaN" if np.isnan(value) else f"infinity or a value too large for {value.dtype!r}"
-    return (
-        f"Input X contains {what}, in row {row}, column {column}{name}. "
-        f"{type(estimator).__name__} does not accept missing values: fill them in first, as "
-        "sklearn.impute.SimpleImputer does, or drop the rows."
-    )

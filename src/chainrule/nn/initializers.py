@@ -42,6 +42,7 @@ import numpy as np
 
 from chainrule import random
 from chainrule._errors import InvalidArgumentError, ShapeError
+from chainrule.nn._partial import partial
 from chainrule.nn._types import Array, Initializer, Key, Shape
 
 __all__ = [
@@ -115,11 +116,12 @@ def normal(standard_deviation: float = 0.01) -> Initializer:
     0.01
     """
     _check_positive("normal: standard_deviation", standard_deviation)
+    return partial(scaled_normal, standard_deviation=standard_deviation)
 
-    def small(key: Key, shape: Shape, dtype: Any) -> Array:
-        return standard_deviation * random.normal(key, shape, dtype=dtype)
 
-    return small
+def scaled_normal(key: Key, shape: Shape, dtype: Any, *, standard_deviation: float) -> Array:
+    """Draw what `normal` says."""
+    return standard_deviation * random.normal(key, shape, dtype=dtype)
 
 
 def uniform(limit: float = 0.05) -> Initializer:
@@ -147,11 +149,12 @@ def uniform(limit: float = 0.05) -> Initializer:
     True
     """
     _check_positive("uniform: limit", limit)
+    return partial(scaled_uniform, limit=limit)
 
-    def small(key: Key, shape: Shape, dtype: Any) -> Array:
-        return _symmetric_uniform(key, shape, dtype, limit)
 
-    return small
+def scaled_uniform(key: Key, shape: Shape, dtype: Any, *, limit: float) -> Array:
+    """Draw what `uniform` says."""
+    return limit * (2.0 * random.uniform(key, shape, dtype=dtype) - 1.0)
 
 
 def lecun_normal(key: Key, shape: Shape, dtype: Any) -> Array:
@@ -222,7 +225,7 @@ def lecun_uniform(key: Key, shape: Shape, dtype: Any) -> Array:
     0.1
     """
     fan_in, _ = _fans("lecun_uniform", shape)
-    return _symmetric_uniform(key, shape, dtype, math.sqrt(3.0 / fan_in))
+    return scaled_uniform(key, shape, dtype, limit=math.sqrt(3.0 / fan_in))
 
 
 def glorot_normal(key: Key, shape: Shape, dtype: Any) -> Array:
@@ -292,7 +295,7 @@ def glorot_uniform(key: Key, shape: Shape, dtype: Any) -> Array:
     0.1
     """
     fan_in, fan_out = _fans("glorot_uniform", shape)
-    return _symmetric_uniform(key, shape, dtype, math.sqrt(6.0 / (fan_in + fan_out)))
+    return scaled_uniform(key, shape, dtype, limit=math.sqrt(6.0 / (fan_in + fan_out)))
 
 
 def he_normal(key: Key, shape: Shape, dtype: Any) -> Array:
@@ -362,7 +365,7 @@ def he_uniform(key: Key, shape: Shape, dtype: Any) -> Array:
     0.1
     """
     fan_in, _ = _fans("he_uniform", shape)
-    return _symmetric_uniform(key, shape, dtype, math.sqrt(6.0 / fan_in))
+    return scaled_uniform(key, shape, dtype, limit=math.sqrt(6.0 / fan_in))
 
 
 def orthogonal(key: Key, shape: Shape, dtype: Any) -> Array:
@@ -450,11 +453,12 @@ def constant(value: float) -> Initializer:
     >>> constant(0.01)(None, (2,), np.float64)
     array([0.01, 0.01])
     """
+    return partial(filled, value=value)
 
-    def filled(key: Key, shape: Shape, dtype: Any) -> Array:
-        return np.full(shape, value, dtype)
 
-    return filled
+def filled(key: Key, shape: Shape, dtype: Any, *, value: float) -> Array:
+    """Return what `constant` says."""
+    return np.full(shape, value, dtype)
 
 
 def _fans(name: str, shape: Shape) -> tuple[int, int]:
@@ -465,10 +469,6 @@ def _fans(name: str, shape: Shape) -> tuple[int, int]:
         )
     receptive_field = math.prod(shape[:-2])
     return receptive_field * shape[-2], receptive_field * shape[-1]
-
-
-def _symmetric_uniform(key: Key, shape: Shape, dtype: Any, limit: float) -> Array:
-    return limit * (2.0 * random.uniform(key, shape, dtype=dtype) - 1.0)
 
 
 def _check_positive(what: str, value: float) -> None:

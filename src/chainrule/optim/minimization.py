@@ -2,13 +2,14 @@
 
 One iteration is one compiled call: the method's direction, the line search with all its
 evaluations, and what the method learns from the step. Between iterations Python looks whether to
-stop, calls the callback, and hears Ctrl-C.
+stop, calls the callback, and hears Ctrl-C. All that an iteration goes on from is in a `State`, so a
+`Descent` can be gone on with from any of them.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from chainrule.optim.quasi_newton import LBFGS, Method
 from chainrule.transforms import hvp, value_and_grad
 from chainrule.transforms.tracing import check_callable, name_of
 
-__all__ = ["Minimum", "StopReason", "minimize"]
+__all__ = ["Descent", "Minimum", "State", "StopReason", "minimize"]
 
 
 class StopReason(enum.Enum):
@@ -76,21 +77,40 @@ class Minimum:
         )
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
+    """What an iteration leaves, and the next goes on from.
+
+    Attributes
+    ----------
+    x, gradient : ndarray of shape (n,)
+        Parameters and gradient as vectors.
+    value : float
+        Of the function.
+    decrease : float
+        By the last iteration.
+    memory : pytree
+        What the method has learned.
+    is_fresh : bool
+        Whether that is nothing yet.
+    n_evaluations : int
+    is_stuck : bool
+    gradient_norm : float
+    """
+
     x: Any
     value: Any
-    decrease: Any  # by the last iteration
+    decrease: Any
     gradient: Any
     memory: Any
-    is_fresh: Any  # whether the memory holds nothing yet
+    is_fresh: Any
     n_evaluations: Any
     is_stuck: Any
     gradient_norm: Any
 
 
-def _start(f: Any, method: Method, layout: Layout, x: Any, args: Any) -> _State:
+def _start(f: Any, method: Method, layout: Layout, x: Any, args: Any) -> State:
     value, gradient = _evaluated(f, layout, x, args)
-    return _State(
+    return State(
         x,
         value,
         np.zeros_like(value),
@@ -108,7 +128,7 @@ def _evaluated(f: Any, layout: Layout, x: Any, args: Any) -> tuple[Any, Any]:
     return value.astype(x.dtype), gradient
 
 
-def _iteration(f: Any, method: Method, layout: Layout, state: _State, args: Any) -> _State:
+def _iteration(f: Any, method: Method, layout: Layout, state: State, args: Any) -> State:
     """Go along one direction."""
     x, gradient = state.x, state.gradient
 
@@ -145,7 +165,7 @@ def _iteration(f: Any, method: Method, layout: Layout, state: _State, args: Any)
     moved = np.any(step != 0.0)
     # A search that fails casts doubt on what was known; without it the next step is a plain one.
     memory = cond(found.meets_wolfe, learned, lambda: method.init(x))
-    return _State(
+    return State(
         x + step,
         trial.value,
         state.value - trial.value,
@@ -165,6 +185,102 @@ def _learns(method: Method) -> bool:
 
 _start_compiled = compile(_start, static_argnums=(0, 1, 2))
 _iteration_compiled = compile(_iteration, static_argnums=(0, 1, 2))
+
+
+class Descent:
+    """A minimization, to be gone through one iteration at a time.
+
+    Parameters
+    ----------
+    f, params, method, tolerance, max_iterations, max_evaluations
+        As for `minimize`.
+    args : tuple of pytree
+
+    Raises
+    ------
+    DtypeError, InvalidArgumentError, ArgumentTypeError
+        As `minimize` does.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        params: Any,
+        args: tuple[Any, ...],
+        *,
+        method: Method | None,
+        tolerance: float | None,
+        max_iterations: int,
+        max_evaluations: int | None,
+    ) -> None:
+        check_callable("minimize", f)
+        what = f"minimize({name_of(f)})"
+        method = LBFGS(10) if method is None else method
+        if not all(
+            callable(getattr(method, name, None)) for name in ("init", "direction", "learn")
+        ):
+            raise ArgumentTypeError(
+                f"{what}: method: expected bfgs(), lbfgs() or newton_cg(), got {method!r}."
+            )
+        if isinstance(max_iterations, bool) or not isinstance(max_iterations, (int, np.integer)):
+            raise ArgumentTypeError(
+                f"{what}: max_iterations: expected an integer, got {max_iterations!r}."
+            )
+        layout = layout_of(what, params)
+        if tolerance is None:
+            tolerance = float(np.finfo(layout.dtype).eps) ** (1 / 3)
+        if not tolerance >= 0.0:
+            raise InvalidArgumentError(
+                f"{what}: tolerance: expected at least 0, got {tolerance!r}."
+            )
+        self._what, self._f, self._args, self._method = what, f, args, method
+        self._tolerance, self._layout, self._params = tolerance, layout, params
+        self._max_iterations, self._max_evaluations = max_iterations, max_evaluations
+
+    def start(self) -> State:
+        """Return the state before the first iteration.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the value or the gradient there is not finite.
+        """
+        x = self._layout.joined(self._params)
+        with np.errstate(all="ignore"):
+            state = _start_compiled(self._f, self._method, self._layout, x, self._args)
+        if not (np.isfinite(state.value) and np.isfinite(state.gradient_norm)):
+            raise InvalidArgumentError(
+                f"{self._what}: expected a finite value and gradient at the start, got value "
+                f"{float(state.value)} and largest gradient {float(state.gradient_norm)}; start "
+                "elsewhere."
+            )
+        return state
+
+    def iterations(
+        self, state: State, count: int = 0
+    ) -> Iterator[tuple[int, State, StopReason | None]]:
+        """Yield the state after ``count`` iterations, which is given, and after each further one.
+
+        With each come its number and, with the last, the reason why it is the last.
+        """
+        while True:
+            is_last = count >= self._max_iterations
+            reason = _reason(state, self._tolerance, is_last, self._max_evaluations)
+            yield count, state, reason
+            if reason is not None:
+                return
+            # A trial step may overflow, which is no reason to warn: a shorter one follows.
+            with np.errstate(all="ignore"):
+                state = _iteration_compiled(self._f, self._method, self._layout, state, self._args)
+            count += 1
+
+    def params(self, state: State) -> Any:
+        """Return the parameters of a state, in their structure and dtypes."""
+        return self._layout.parted(state.x)
+
+    def gradient(self, state: State) -> Any:
+        """Return the gradient of a state, in the structure of the parameters."""
+        return self._layout.parted(state.gradient)
 
 
 def minimize(
@@ -230,44 +346,24 @@ def minimize(
     >>> found.converged, found.params.round(5)
     (True, array([1., 1.]))
     """
-    check_callable("minimize", f)
-    what = f"minimize({name_of(f)})"
-    method = LBFGS(10) if method is None else method
-    if not all(callable(getattr(method, name, None)) for name in ("init", "direction", "learn")):
-        raise ArgumentTypeError(
-            f"{what}: method: expected bfgs(), lbfgs() or newton_cg(), got {method!r}."
-        )
-    if isinstance(max_iterations, bool) or not isinstance(max_iterations, (int, np.integer)):
-        raise ArgumentTypeError(
-            f"{what}: max_iterations: expected an integer, got {max_iterations!r}."
-        )
-    layout = layout_of(what, params)
-    if tolerance is None:
-        tolerance = float(np.finfo(layout.dtype).eps) ** (1 / 3)
-    if not tolerance >= 0.0:
-        raise InvalidArgumentError(f"{what}: tolerance: expected at least 0, got {tolerance!r}.")
-
-    with np.errstate(all="ignore"):
-        state = _start_compiled(f, method, layout, layout.joined(params), args)
-    if not (np.isfinite(state.value) and np.isfinite(state.gradient_norm)):
-        raise InvalidArgumentError(
-            f"{what}: expected a finite value and gradient at the start, got value "
-            f"{float(state.value)} and largest gradient {float(state.gradient_norm)}; start "
-            "elsewhere."
-        )
-    for count in range(max_iterations + 1):
-        reason = _reason(state, tolerance, count == max_iterations, max_evaluations)
+    descent = Descent(
+        f,
+        params,
+        args,
+        method=method,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        max_evaluations=max_evaluations,
+    )
+    for count, state, reason in descent.iterations(descent.start()):
         if reason is None and count and callback is not None:
-            asks = callback(count, layout.parted(state.x), float(state.value))
+            asks = callback(count, descent.params(state), float(state.value))
             reason = StopReason.CALLBACK if asks else None
         if reason is not None:
             break
-        # A trial step may overflow, which is no reason to warn: a shorter one follows.
-        with np.errstate(all="ignore"):
-            state = _iteration_compiled(f, method, layout, state, args)
     assert reason is not None
     return Minimum(
-        params=layout.parted(state.x),
+        params=descent.params(state),
         value=float(state.value),
         gradient_norm=float(state.gradient_norm),
         n_iterations=count,
@@ -277,7 +373,7 @@ def minimize(
 
 
 def _reason(
-    state: _State, tolerance: float, is_last: bool, max_evaluations: int | None
+    state: State, tolerance: float, is_last: bool, max_evaluations: int | None
 ) -> StopReason | None:
     if state.gradient_norm <= tolerance:
         return StopReason.GRADIENT

@@ -1,8 +1,8 @@
 """Training by a method that uses curvature: every epoch is an iteration over all samples.
 
-Where `chainrule.training.loop` takes steps of an optimizer, this brings the cost to a minimum by
-`chainrule.optim.minimize`, whose line searches need the same function at every trial. So nothing
-may be random in the model, and nothing remembered of the batches.
+Where `chainrule.training.steps` takes steps of an optimizer, this brings the cost to a minimum by
+`chainrule.optim.minimization`, whose line searches need the same function at every trial. So
+nothing may be random in the model, and nothing remembered of the batches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from chainrule import nn
 from chainrule._errors import InvalidArgumentError
 from chainrule.compiler import compile
 from chainrule.frontend import asarray
-from chainrule.optim import Method, StopReason, minimize
+from chainrule.optim import Method, StopReason
+from chainrule.optim.minimization import Descent, State
+from chainrule.training.checkpoint import Keeper
 from chainrule.training.epoch import Loss, Samples, Score, cost, mean_loss, squared_lengths
 from chainrule.training.log import Log
 from chainrule.training.result import Stopped
@@ -32,16 +34,22 @@ def total_cost(params: Any, model: Any, samples: Samples, *, loss: Loss) -> Any:
 
 
 def measured(
-    loss: Loss, score: Score | None, model: Any, before: Any, validation: Samples | None
-) -> tuple[Any, Any, Any, Any]:
-    """Return penalty, validation loss and score, and how far each part has moved."""
+    loss: Loss,
+    score: Score | None,
+    model: Any,
+    before: Any,
+    gradient: Any,
+    validation: Samples | None,
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Return penalty, validation loss and score, and lengths by part: of gradient and update."""
     moved = tree.map(lambda new, old: new - old, nn.parameters(model), nn.parameters(before))
     val_loss = val_score = None
     if validation is not None:
         val_loss = mean_loss(loss, model, validation)
         if score is not None:
             val_score = score(model(validation.X), validation.y, validation.weight)
-    return asarray(nn.penalty(model)), val_loss, val_score, np.sqrt(squared_lengths(moved))
+    gradient_norms, update_norms = (np.sqrt(squared_lengths(part)) for part in (gradient, moved))
+    return asarray(nn.penalty(model)), val_loss, val_score, gradient_norms, update_norms
 
 
 _measured_compiled = compile(measured, static_argnums=(0, 1))
@@ -75,48 +83,68 @@ def minimize_cost(
     tolerance: float | None,
     max_evaluations: int | None,
     log: Log,
-) -> tuple[Any, Stopped, str]:
-    """Return the model after the last iteration, and why the minimization stopped."""
+    keeper: Keeper,
+) -> tuple[Any, int, Stopped, str]:
+    """Return the last model, the number of evaluations, and why the minimization stopped."""
     _check_deterministic(model, task.train.X)
-    latest = model
+    descent = Descent(
+        nn.partial(total_cost, loss=task.loss),
+        nn.parameters(model),
+        (model, task.train),
+        method=method,
+        tolerance=tolerance,
+        max_iterations=iterations,
+        max_evaluations=max_evaluations,
+    )
 
-    def after(iteration: int, params: Any, value: float) -> bool:
-        nonlocal latest
-        moved = nn.with_parameters(model, params)
-        penalty, val_loss, val_score, update_norms = _measured_compiled(
-            task.loss, task.score, moved, latest, task.validation
+    def model_of(state: State) -> Any:
+        return nn.with_parameters(model, descent.params(state))
+
+    def add(state: State, before: State) -> bool:
+        latest = model_of(state)
+        # The gradient is the one that the iteration began with, as it is where steps are taken.
+        penalty, val_loss, val_score, gradient_norms, update_norms = _measured_compiled(
+            task.loss,
+            task.score,
+            latest,
+            model_of(before),
+            descent.gradient(before),
+            task.validation,
         )
-        latest = moved
         return log.add(
-            model=moved,
-            train_loss=value - penalty,
+            model=latest,
+            train_loss=state.value - penalty,
             penalty=penalty,
             val_loss=val_loss,
             val_score=val_score,
             learning_rate=np.nan,
-            gradient_norms=None,
+            gradient_norms=gradient_norms,
             update_norms=update_norms,
         )
 
+    before = keeper.start(descent.start())
+    if keeper.ending is not None:
+        return model_of(before), int(before.n_evaluations), *keeper.ending
+
+    def ended(state: State, stopped: Stopped, why: str) -> tuple[Any, int, Stopped, str]:
+        keeper.finish(state, stopped, why)
+        return model_of(state), int(state.n_evaluations), stopped, why
+
     try:
-        found = minimize(
-            nn.partial(total_cost, loss=task.loss),
-            nn.parameters(model),
-            model,
-            task.train,
-            method=method,
-            tolerance=tolerance,
-            max_iterations=iterations,
-            max_evaluations=max_evaluations,
-            callback=after,
-        )
+        for count, state, reason in descent.iterations(before, len(log.records)):
+            asks_to_stop = count > len(log.records) and add(state, before)
+            before = state
+            if reason is None and asks_to_stop:
+                reason = StopReason.CALLBACK
+            if reason is not None:
+                break
+            keeper.note(state)
     except KeyboardInterrupt:
         done = len(log.records)
-        return latest, "interrupted", f"interrupted after {done} of {iterations} iterations"
-    if found.n_iterations > len(log.records):  # the last one is not followed by a callback
-        after(found.n_iterations, found.params, found.value)
-    why = f"stopped after {found.n_iterations} iterations: {found.reason.value}"
-    return latest, _STOPPED[found.reason], why
+        return ended(before, "interrupted", f"interrupted after {done} of {iterations} iterations")
+    assert reason is not None
+    why = f"stopped after {count} iterations: {reason.value}"
+    return ended(state, _STOPPED[reason], why)
 
 
 _STOPPED: dict[StopReason, Stopped] = {

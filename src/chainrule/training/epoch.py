@@ -24,6 +24,7 @@ from chainrule.compiler import compile
 from chainrule.control_flow import scan
 from chainrule.frontend import asarray
 from chainrule.optim import Optimizer
+from chainrule.sparse import SparseMatrix
 from chainrule.transforms import grad
 
 Loss = Callable[..., Any]
@@ -31,7 +32,7 @@ Loss = Callable[..., Any]
 Score = Callable[[Any, Any, Any], Any]
 """``(output, target, sample_weight)`` to a number that is high for good outputs."""
 
-EVALUATION_ROWS = 8192
+EVALUATION_ROWS = 2048
 """Rows evaluated at a time, so that memory does not grow with the data."""
 
 
@@ -182,6 +183,8 @@ def squared_lengths(params: Any) -> Any:
 
 def mean_loss(loss: Loss, model: Any, samples: Samples) -> Any:
     """Return the mean loss over samples of any number, in evaluation mode."""
+    if isinstance(samples.X, SparseMatrix):  # small as it is, and not to be cut while traced
+        return cost(loss, model(samples.X), samples)
     n_samples = samples.X.shape[0]
     n_blocks, n_rest = divmod(n_samples, EVALUATION_ROWS)
     n_blocked = n_blocks * EVALUATION_ROWS
@@ -204,6 +207,24 @@ def mean_loss(loss: Loss, model: Any, samples: Samples) -> Any:
         rest = take(samples, slice(n_blocked, None)) if n_blocks else samples
         total = total + sum_of_losses(rest)
     return total / _size(samples)
+
+
+def outputs(model: Any, X: Any) -> Any:
+    """Return the outputs for samples of any number, in evaluation mode."""
+    n_blocks = X.shape[0] // EVALUATION_ROWS
+    if isinstance(X, SparseMatrix) or not n_blocks:
+        return model(X)
+    n_blocked = n_blocks * EVALUATION_ROWS
+
+    def block_outputs(_: tuple[()], block: Any) -> tuple[tuple[()], Any]:
+        return (), model(block)
+
+    blocks = X[:n_blocked].reshape(n_blocks, EVALUATION_ROWS, *X.shape[1:])
+    _, found = scan(block_outputs, (), blocks)
+    found = found.reshape(n_blocked, *found.shape[2:])
+    if n_blocked == X.shape[0]:
+        return found
+    return np.concatenate([found, model(X[n_blocked:])])
 
 
 def _size(samples: Samples) -> Any:
@@ -281,7 +302,7 @@ def run_epoch(
     val_loss = None if validation is None else mean_loss(loss, model, validation)
     val_score = None
     if validation is not None and score is not None:
-        val_score = score(model(validation.X), validation.y, validation.weight)
+        val_score = score(outputs(model, validation.X), validation.y, validation.weight)
     finite = np.logical_and(all_finite(model), np.isfinite(train_loss))
     if val_loss is not None:
         finite = np.logical_and(finite, np.isfinite(val_loss))

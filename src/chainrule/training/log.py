@@ -13,10 +13,14 @@ from chainrule.optim import Chain, Optimizer, Schedule
 from chainrule.training.epoch import parts
 from chainrule.training.result import EpochRecord, History
 
-__all__ = ["Callback", "Log", "learning_rate"]
+__all__ = ["Best", "Callback", "Log", "learning_rate"]
 
 Callback: TypeAlias = Callable[[EpochRecord], bool | None]
-"""Called after every epoch; training stops when it returns True."""
+"""Called after every epoch; training stops when it returns True.
+
+One that remembers something from epoch to epoch may be an object with ``get_state()``, which
+returns it as plain data or arrays, and ``set_state(state)``, so that `Checkpoint` can keep it.
+"""
 
 
 class Best(NamedTuple):
@@ -45,7 +49,7 @@ class Log:
         self.best = Best((np.inf,), 0, model)
         self._layers = tuple(parts(model))
         self._callbacks = callbacks
-        self._clock = time.perf_counter()
+        self.start_clock()
 
     def add(
         self,
@@ -88,8 +92,17 @@ class Log:
         # The models of all epochs would take much memory.
         self.records.append(record._replace(model=None))
         answers = [callback(record) for callback in self._callbacks]
-        self._clock = time.perf_counter()
+        self.start_clock()
         return any(answers)
+
+    def restore(self, records: Sequence[EpochRecord], best: Best) -> None:
+        """Put the records of epochs in place that were recorded before."""
+        self.records = list(records)
+        self.best = best
+
+    def start_clock(self) -> None:
+        """Count the time of the next epoch from now on."""
+        self._clock = time.perf_counter()
 
     def history(self) -> History:
         """Return the records as columns."""

@@ -17,8 +17,11 @@ from chainrule import optim
 from chainrule._errors import ArgumentTypeError, InvalidArgumentError
 from chainrule.nn import parameters
 from chainrule.optim import Method, Optimizer
+from chainrule.sparse import SparseMatrix
+from chainrule.training.checkpoint import Checkpoint, Keeper
 from chainrule.training.curvature import minimize_cost
 from chainrule.training.epoch import Loss, Samples, Score, TrainingState
+from chainrule.training.identity import identity
 from chainrule.training.log import Callback, Log
 from chainrule.training.preparation import (
     prepared_count,
@@ -60,6 +63,8 @@ def fit(
     tolerance: float | None = None,
     max_evaluations: int | None = None,
     callbacks: Sequence[Callback] = (),
+    checkpoint: Checkpoint | None = None,
+    restore_best: bool = True,
 ) -> FitResult:
     r"""Train a model.
 
@@ -75,8 +80,8 @@ def fit(
     other. Losses are means over samples, so that each sample counts the same in them; with weights
     of samples, all means are weighted, ``sum(w loss) / sum(w)``.
 
-    The result has the best weights, not the last: see `FitResult`. The same arguments give the
-    same result, bit for bit.
+    The result has the best weights, not the last, unless told otherwise: see `FitResult`. The same
+    arguments give the same result, bit for bit.
 
     Parameters
     ----------
@@ -92,7 +97,8 @@ def fit(
         method that uses curvature, such as ``optim.lbfgs()``, an epoch is one of its iterations
         over all rows, see `chainrule.optim.minimize`.
     X : array-like of shape (n_samples, ...)
-        Must be finite. Floats are converted to the float dtype of the model.
+        Must be finite. Floats are converted to the float dtype of the model. Or a
+        `chainrule.sparse.SparseMatrix`, for a model that multiplies it, all rows in one batch.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Targets as the loss wants them. Floats are converted to the float dtype of the model.
     epochs : int
@@ -125,6 +131,11 @@ def fit(
         For a method that uses curvature: of the cost and its gradient.
     callbacks : sequence of callable
         Each is called after every epoch with an `EpochRecord`, and may return True to stop.
+    checkpoint : Checkpoint, optional
+        A file in which the run keeps what it has reached. If it is there already, the run goes on
+        from it, and ends as if it had never been broken off, see `Checkpoint`.
+    restore_best : bool, default=True
+        Whether the result has the model of the best epoch, rather than of the last.
 
     Returns
     -------
@@ -135,8 +146,10 @@ def fit(
     Raises
     ------
     InvalidArgumentError, ShapeError, ArgumentTypeError
-        If an argument makes no sense, the numbers of rows differ, data is not finite, or the
-        loss refuses a target; before any training.
+        If an argument makes no sense, the numbers of rows differ, data is not finite, the loss
+        refuses a target, or the checkpoint is of another run; before any training.
+    DataError, FileError
+        If the checkpoint is damaged, or cannot be read or written.
 
     Examples
     --------
@@ -169,16 +182,37 @@ def fit(
     n_samples = len(task.train.X)
     batch_size = prepared_count("batch_size", n_samples if batch_size is None else batch_size)
     _check_optimizer(optimizer, batch_size, n_samples)
+    if isinstance(task.train.X, SparseMatrix) and batch_size < n_samples:
+        raise InvalidArgumentError(
+            f"fit: batch_size: expected None for a sparse X, got {batch_size}; its rows differ in "
+            "length and are taken together."
+        )
     if resumed is None and key is None:
         raise ArgumentTypeError("fit: key: expected a random key such as random.key(0), got None.")
 
     log = Log(model, callbacks)
+    n_evaluations = None
+    remembering = (*callbacks, adjust)
+
+    def keeper(state: Any) -> Keeper:
+        if checkpoint is None:
+            return Keeper(None, {}, log)
+        settings = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "tolerance": tolerance,
+            "max_evaluations": max_evaluations,
+        }
+        run = identity(task, model, optimizer, state, remembering, **settings)
+        return Keeper(checkpoint, run, log, remembering)
+
     if isinstance(optimizer, Optimizer):
         if l2 != 0:
             optimizer = optim.chain(optim.l2(l2), optimizer)
         state = resumed or TrainingState.start(model, optimizer, key)
+        state = state._replace(model=model)
         state, stopped, why = take_steps(
-            task, state._replace(model=model), optimizer, batch_size, epochs, adjust, log
+            task, state, optimizer, batch_size, epochs, adjust, log, keeper(state[1:])
         )
     else:
         if l2 != 0:
@@ -186,11 +220,12 @@ def fit(
                 "fit: l2: expected 0 for a method that uses curvature; give the layers penalties "
                 "of their own, as in nn.mlp(..., l2=1e-4)."
             )
-        model, stopped, why = minimize_cost(
-            task, model, optimizer, epochs, tolerance, max_evaluations, log
+        key = resumed.key if resumed else key
+        model, n_evaluations, stopped, why = minimize_cost(
+            task, model, optimizer, epochs, tolerance, max_evaluations, log, keeper(key)
         )
-        state = TrainingState(model, (), resumed.key if resumed else key)
-    return _result(state, stopped, why, log)
+        state = TrainingState(model, (), key)
+    return _result(state, stopped, why, log, restore_best, n_evaluations)
 
 
 def _prepared_validation(X: Any, y: Any, weight: Any, dtype: Any) -> Samples | None:
@@ -226,18 +261,29 @@ def _check_optimizer(optimizer: Any, batch_size: int, n_samples: int) -> None:
         )
 
 
-def _result(state: TrainingState, stopped: Stopped, why: str, log: Log) -> FitResult:
+def _result(
+    state: TrainingState,
+    stopped: Stopped,
+    why: str,
+    log: Log,
+    restore_best: bool,
+    n_evaluations: int | None,
+) -> FitResult:
+    epochs = len(log.records)
     kept = log.kept()
-    if stopped == "diverged" and log.records:
-        kept = f"the last finite weights are those of epoch {len(log.records)}, and {kept}"
+    if epochs and not restore_best:
+        kept = f"the weights of epoch {epochs} are kept, the last"
+    elif epochs and stopped == "diverged":
+        kept = f"the last finite weights are those of epoch {epochs}, and {kept}"
     message = f"{why[0].upper()}{why[1:]}; {kept}."
     if stopped == "diverged":
         message = f"{message} {_REMEDY}"
     return FitResult(
-        model=log.best.model,
+        model=log.best.model if restore_best else state.model,
         history=log.history(),
         stopped=stopped,
         message=message,
-        best_epoch=log.best.epoch,
+        best_epoch=log.best.epoch if restore_best else epochs,
         last=state,
+        n_evaluations=n_evaluations,
     )

@@ -16,6 +16,7 @@ from chainrule import _tree as tree
 from chainrule import nn
 from chainrule._dtypes import check_supported
 from chainrule._errors import ArgumentTypeError, InvalidArgumentError, ShapeError
+from chainrule.sparse import SparseMatrix
 from chainrule.training.epoch import Loss, Samples, cost
 
 __all__ = [
@@ -62,7 +63,7 @@ def prepared_samples(suffix: str, X: Any, y: Any, weight: Any, dtype: Any) -> Sa
     Arguments are named with the suffix: ``"_val"`` for those of the validation part.
     """
     X_name, y_name, weight_name = f"X{suffix}", f"y{suffix}", f"sample_weight{suffix}"
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = X if isinstance(X, SparseMatrix) else np.asarray(X), np.asarray(y)
     check_supported(X.dtype, f"fit: {X_name}")
     check_supported(y.dtype, f"fit: {y_name}")
     if X.ndim < 2 or X.shape[0] == 0:
@@ -133,7 +134,9 @@ def prepared_count(name: str, value: Any) -> int:
     return int(value)
 
 
-def _finite_in(dtype: Any, name: str, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _finite_in(dtype: Any, name: str, array: Any) -> Any:
+    if isinstance(array, SparseMatrix):
+        return _finite_sparse(array.astype(dtype), name)
     # Integers stay what they are: they may be labels, or indices that a layer looks up.
     if array.dtype.kind != "f":
         return array
@@ -146,8 +149,21 @@ def _finite_in(dtype: Any, name: str, array: np.ndarray[Any, Any]) -> np.ndarray
     if not len(places):
         return array
     place = tuple(int(index) for index in places[0])
+    raise _not_finite(name, array[place], place, len(places))
+
+
+def _finite_sparse(matrix: SparseMatrix, name: str) -> SparseMatrix:
+    positions = np.flatnonzero(~np.isfinite(matrix.values))
+    if not len(positions):
+        return matrix
+    first = positions[0]
+    place = int(matrix.rows[first]), int(matrix.columns[first])
+    raise _not_finite(name, matrix.values[first], place, len(positions))
+
+
+def _not_finite(name: str, value: Any, place: tuple[int, ...], count: int) -> InvalidArgumentError:
     where = f"row {place[0]}" + "".join(f", column {index}" for index in place[1:])
-    raise InvalidArgumentError(
-        f"fit: {name}: expected numbers that are finite in {array.dtype}, got {array[place]} in "
-        f"{where} (and {len(places) - 1} more); drop these rows or fill them in first."
+    return InvalidArgumentError(
+        f"fit: {name}: expected numbers that are finite in {value.dtype}, got {value} in "
+        f"{where} (and {count - 1} more); drop these rows or fill them in first."
     )

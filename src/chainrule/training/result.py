@@ -39,7 +39,8 @@ class EpochRecord(NamedTuple):
         Of the epoch's last step; NaN for an optimizer that has none.
     gradient_norms : ndarray of shape (n_parts,)
         Length of the gradient in each layer with parameters: the root mean square over the
-        epoch's steps. NaN for methods that use curvature.
+        epoch's steps; for a method that uses curvature, that which the iteration began with. NaN
+        for rules that have none.
     update_norms : ndarray of shape (n_parts,)
         How far the epoch has moved the parameters of each layer.
     penalty : float
@@ -158,8 +159,8 @@ class FitResult:
     model : pytree
         The model with the best weights: those after the epoch of lowest validation loss, or
         without validation data of lowest training loss with the penalties of the layers. With a
-        score, those after the epoch of the highest, and among equals of the lowest loss. The
-        initial ones if no epoch ended.
+        score, those after the epoch of the highest, and among equals of the lowest loss. With
+        ``restore_best=False`` the last. The initial ones if no epoch ended.
     history : History
         Of the epochs that ended with finite losses.
     stopped : {"completed", "converged", "callback", "interrupted", "diverged"}
@@ -174,6 +175,8 @@ class FitResult:
     last : TrainingState
         The state after the last epoch that ended with finite losses, from which training could
         go on. ``last.model`` has the last finite weights.
+    n_evaluations : int or None
+        Of the cost and its gradient, by a method that uses curvature.
     """
 
     model: Any
@@ -182,3 +185,4 @@ class FitResult:
     message: str
     best_epoch: int
     last: TrainingState
+    n_evaluations: int | None = None

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.optim import Optimizer
+from chainrule.training.checkpoint import Keeper
 from chainrule.training.divergence import find_cause
 from chainrule.training.epoch import TrainingState, run_compiled_epoch
 from chainrule.training.log import Log, learning_rate
@@ -29,11 +30,20 @@ def take_steps(
     epochs: int,
     adjust: Callable[[EpochRecord, Any], Any] | None,
     log: Log,
+    keeper: Keeper,
 ) -> tuple[TrainingState, Stopped, str]:
     """Return the state after the last finite epoch, and why training stopped."""
+    state, optimizer = keeper.start((state, optimizer))
+    if keeper.ending is not None:
+        return state, *keeper.ending
     loss, train, validation, shuffle, score = task
+
+    def ended(stopped: Stopped, why: str) -> tuple[TrainingState, Stopped, str]:
+        keeper.finish((state, optimizer), stopped, why)
+        return state, stopped, why
+
     try:
-        for epoch in range(1, epochs + 1):
+        for epoch in range(len(log.records) + 1, epochs + 1):
             # What overflows is reported below, with its place, instead of as a warning.
             with np.errstate(all="ignore"):
                 outcome = run_compiled_epoch(
@@ -43,7 +53,7 @@ def take_steps(
                     cause = find_cause(
                         loss, batch_size, state, optimizer, train, validation, shuffle
                     )
-                    return state, "diverged", f"diverged in epoch {epoch}: {cause}"
+                    return ended("diverged", f"diverged in epoch {epoch}: {cause}")
             state = outcome.state
             asks_to_stop = log.add(
                 model=state.model,
@@ -56,9 +66,10 @@ def take_steps(
                 update_norms=outcome.update_norms,
             )
             if asks_to_stop:
-                return state, "callback", f"stopped by a callback after epoch {epoch}"
+                return ended("callback", f"stopped by a callback after epoch {epoch}")
             if adjust is not None:
                 optimizer = adjust(log.records[-1], optimizer)
+            keeper.note((state, optimizer))
     except KeyboardInterrupt:
-        return state, "interrupted", f"interrupted after {len(log.records)} of {epochs} epochs"
-    return state, "completed", f"all {epochs} epochs done"
+        return ended("interrupted", f"interrupted after {len(log.records)} of {epochs} epochs")
+    return ended("completed", f"all {epochs} epochs done")

@@ -102,6 +102,8 @@ class Dense(Layer):
             If a width is not an integer of at least 1, or a strength is negative or not finite.
         DtypeError
             If ``dtype`` is not a float dtype.
+        ShapeError
+            If an initializer returns another shape than it is asked for.
         """
         for name, width in (("fan_in", fan_in), ("fan_out", fan_out)):
             check_width(f"Dense.init: {name}", width)
@@ -112,13 +114,16 @@ class Dense(Layer):
                 )
         dtype = float_dtype("Dense.init", dtype)
         kernel_key, bias_key = random.split(key, 2)
-        return cls(
-            kernel=kernel_init(kernel_key, (fan_in, fan_out), dtype),
-            bias=bias_init(bias_key, (fan_out,), dtype),
-            activation=activation,
-            l1=l1,
-            l2=l2,
-        )
+        kernel = kernel_init(kernel_key, (fan_in, fan_out), dtype)
+        bias = bias_init(bias_key, (fan_out,), dtype)
+        drawn = (("kernel_init", kernel, (fan_in, fan_out)), ("bias_init", bias, (fan_out,)))
+        for name, array, shape in drawn:
+            if np.shape(array) != shape:
+                raise ShapeError(
+                    f"Dense.init: {name}: expected an array of shape {shape}, got "
+                    f"{np.shape(array)}."
+                )
+        return cls(kernel, bias, activation, l1, l2)
 
     def preactivation(self, x: Array) -> Array:
         """Return ``z = x @ kernel + bias``.

@@ -20,6 +20,7 @@ from chainrule._errors import InvalidArgumentError, ShapeError
 from chainrule.nn._types import Array, Key, as_array
 from chainrule.nn.layers.dense import check_width, float_dtype
 from chainrule.nn.layers.layer import Layer
+from chainrule.nn.moments import blocks, mean_and_variance
 from chainrule.nn.roles import FIXED
 
 __all__ = ["BatchNorm", "LayerNorm", "Standardize"]
@@ -312,18 +313,21 @@ class Standardize(Layer):
             If ``dtype`` is not a float dtype.
         """
         dtype = float_dtype("Standardize.fit", dtype)
-        X = np.asarray(X, np.float64)
+        X = np.asarray(X)
+        if X.dtype.kind not in "biuf":
+            X = X.astype(np.float64)
         if X.ndim < 2 or X.size == 0:
             raise ShapeError(
                 "Standardize.fit: expected an array of shape (n_samples, n_features) with at least "
                 f"one sample, got {X.shape}; a single feature is a column, X[:, None]."
             )
         rows = X.reshape(-1, X.shape[-1])
-        constant = (rows == rows[0]).all(axis=0)
+        constant = np.logical_and.reduce([(rows[b] == rows[0]).all(axis=0) for b in blocks(rows)])
         with np.errstate(over="ignore", invalid="ignore"):
+            mean, variance = mean_and_variance(rows)
             # The mean of equal numbers may differ from them in the last digit.
-            mean = np.where(constant, rows[0], rows.mean(axis=0)).astype(dtype)
-            scale = np.where(constant, 1.0, rows.std(axis=0)).astype(dtype)
+            mean = np.where(constant, rows[0], mean).astype(dtype)
+            scale = np.where(constant, 1.0, np.sqrt(variance)).astype(dtype)
         wrong = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale) & (scale > 0)))
         if wrong.size:
             raise InvalidArgumentError(
