@@ -49,7 +49,7 @@ Declarations = tuple[Hyperparameter, ...]
 
 def _declared() -> Mapping[str, Declarations]:
     """Return what is declared of each hyper-parameter: once, or apart for classes and numbers."""
-    of_classes, of_numbers = map(hyperparameters, (NetworkClassifier, NetworkRegressor))
+    of_classes, of_numbers = hyperparameters(NetworkClassifier), hyperparameters(NetworkRegressor)
     found: dict[str, Declarations] = {}
     for name in {**of_classes, **of_numbers}:
         both = [declared[name] for declared in (of_classes, of_numbers) if name in declared]
@@ -233,7 +233,8 @@ def with_hyperparameters(command: Callable[..., None]) -> Callable[..., None]:
         for name, declarations in DECLARED.items()
     ]
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + options
-    # Typer reads options from the signature.
+    # Typer reads options from the signature. Python looks for one among a function's attributes,
+    # which the type of functions does not list.
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {p.name: p.annotation for p in parameters}
     return with_options

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -74,7 +75,7 @@ def _gone_on_with(last: TrainingState, model: Any, optimizer: Any) -> TrainingSt
     return TrainingState(model, remembered, last.key)
 
 
-class Network(Settings):
+class Network(Settings, ABC):
     """What `NetworkClassifier` and `NetworkRegressor` share."""
 
     # -- how data are read: what estimators replace -----------------------------------------------
@@ -107,6 +108,7 @@ class Network(Settings):
 
     # -- training ---------------------------------------------------------------------------------
 
+    @abstractmethod
     def _read(
         self,
         X: Any,
@@ -118,7 +120,6 @@ class Network(Settings):
         incremental: bool,
     ) -> Problem:
         """Read and encode what is to be learned; ``reset`` decides anew how."""
-        raise NotImplementedError
 
     def _fit(
         self,

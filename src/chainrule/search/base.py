@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import time
 import warnings
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, Self
@@ -96,9 +97,9 @@ class Search(BaseSearchCV):
 
     # -- what is tried: what the searches differ in -----------------------------------------------
 
+    @abstractmethod
     def _plan(self, spaces: Sequence[Space], store: Store | None) -> tuple[Proposals, int]:
         """Return how the search proceeds, and how many candidates it tries at most."""
-        raise NotImplementedError
 
     # -- the search -------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import ctypes
 import threading
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
@@ -49,7 +50,7 @@ class Finished(NamedTuple):
     remembered: bool
 
 
-class Crew:
+class Crew(ABC):
     """Those who do the work.
 
     Parameters
@@ -66,13 +67,13 @@ class Crew:
         self._store = store
         self._batch_size = batch_size
 
+    @abstractmethod
     def _submit(self, cells: list[Cell]) -> Future[list[Outcome]]:
         """Hand out cells."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stop(self) -> None:
         """Make those who work leave off; what they have begun is dropped."""
-        raise NotImplementedError
 
     def _is_lost(self, cells: list[Cell], error: BaseException) -> bool:
         """Return whether cells have come back with an error because their worker is gone."""
