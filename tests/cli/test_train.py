@@ -321,7 +321,7 @@ def test_interrupt_before_the_first_epoch_saves_nothing(run, tmp_path, monkeypat
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(steps, "run_compiled_epoch", interrupt)
+    monkeypatch.setattr(steps, "run_compiled_stretch", interrupt)
     path = tmp_path / "model"
     path.write_text("an older network")
     result = run("train", "digits", "--quiet", "--save", str(path))

@@ -18,7 +18,7 @@ from chainrule.models import arrays
 from chainrule.optim.minimization import _iteration_compiled
 from chainrule.training import epoch
 from chainrule.training.curvature import _measured_compiled
-from chainrule.training.epoch import run_compiled_epoch
+from chainrule.training.stretch import run_compiled_stretch
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -152,9 +152,9 @@ def test_a_second_fit_finds_its_program_again():
         ).fit(X, Y)
 
     fit(0, max_iter=2, learning_rate_init=0.1, alpha=0.5, beta_1=0.8)
-    before = run_compiled_epoch.num_traces
+    before = run_compiled_stretch.num_traces
     fit(1, max_iter=3, learning_rate_init=0.2, alpha=0.25, beta_1=0.5)
-    assert run_compiled_epoch.num_traces == before
+    assert run_compiled_stretch.num_traces == before
 
     fit(0, max_iter=2, solver="lbfgs")
     before = _measured_compiled.num_traces, _iteration_compiled.num_traces
@@ -351,14 +351,14 @@ def test_float32_data_is_not_copied(monkeypatch):
     seen: list[Any] = []
     inputs = np.ascontiguousarray(WINE, np.float32)
     prepared = epoch.Samples
-    original = run_compiled_epoch.__call__
+    original = run_compiled_stretch.__call__
 
     def watch(self: Any, *args: Any) -> Any:
         seen.extend(a.X for a in args if isinstance(a, prepared))
         return original(*args)
 
-    monkeypatch.setattr(type(run_compiled_epoch), "__call__", watch)
-    monkeypatch.setattr("chainrule.training.steps.run_compiled_epoch", run_compiled_epoch)
+    monkeypatch.setattr(type(run_compiled_stretch), "__call__", watch)
+    monkeypatch.setattr("chainrule.training.steps.run_compiled_stretch", run_compiled_stretch)
     MLPClassifier((3,), max_iter=1).fit(inputs, VINES)
     assert seen
     assert all(np.shares_memory(array, inputs) for array in seen)

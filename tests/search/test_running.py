@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 import warnings
 
 import joblib
@@ -298,6 +299,29 @@ def test_errors_are_raised_if_that_is_asked_for():
     with pytest.raises(ValueError, match="expected 'auto' for solver='rprop', got 10"):
         search.fit(X, Y)
     assert not hasattr(search, "results_")
+
+
+def test_an_error_ends_the_fits_beside_it():
+    """They would go on for hours, and leave off after an epoch."""
+    epochs, under_way = [], threading.Event()
+
+    def note(record):
+        epochs.append(record.epoch)
+        under_way.set()
+
+    def fail(record):
+        under_way.wait()
+        raise RuntimeError("enough")
+
+    long = {"max_iter": [10**9], "n_iter_no_change": [np.inf], "callbacks": [(note,)]}
+    search = GridSearch(
+        network(), [long, {"callbacks": [(fail,)]}], holdout=0.3, n_jobs=2, error_score="raise"
+    )
+    with pytest.raises(RuntimeError, match="enough"):
+        search.fit(X, Y)
+    n_epochs = len(epochs)
+    time.sleep(0.05)
+    assert len(epochs) == n_epochs < 10**9
 
 
 def fails_for_two(y, predicted):

@@ -11,7 +11,7 @@ import chainrule as cr
 from chainrule import nn, optim, random
 from chainrule._errors import ArgumentTypeError, InvalidArgumentError
 from chainrule.training import EpochRecord, fit
-from chainrule.training.log import learning_rate
+from chainrule.training.epoch import learning_rate
 
 X = np.random.default_rng(0).normal(size=(20, 3))
 Y = np.column_stack([X[:, 0] - 1.0, X.sum(axis=1)])

@@ -25,6 +25,8 @@ class Progress:
     no_color : bool
     """
 
+    without_models = True
+
     def __init__(self, report: Report, n_epochs: int, no_color: bool) -> None:
         self._report = report
         self._n_epochs = n_epochs

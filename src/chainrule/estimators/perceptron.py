@@ -32,7 +32,7 @@ from chainrule.models.declaration import (
 from chainrule.models.held_out import validation_given
 from chainrule.models.targets import Labels
 from chainrule.training import Callback, EpochRecord
-from chainrule.training.epoch import Samples
+from chainrule.training.epoch import Measures, Samples
 from chainrule.training.log import Log
 
 __all__ = ["Perceptron", "learn"]
@@ -295,8 +295,7 @@ class Perceptron(LinearClassifier):
     ) -> bool:
         """Log an epoch, and return whether it was the last."""
         steps = [new - old for new, old in zip(weights, before, strict=True)]
-        return log.add(
-            model=weights,
+        measures = Measures(
             train_loss=share_of_mistakes(weights, train),
             penalty=0.0,
             val_loss=None if validation is None else share_of_mistakes(weights, validation),
@@ -305,6 +304,7 @@ class Perceptron(LinearClassifier):
             gradient_norms=np.array([np.nan]),
             update_norms=np.array([math.sqrt(sum(float(np.sum(step**2)) for step in steps))]),
         )
+        return log.add(measures, weights, log.lap())
 
     def _is_over(self) -> Callback:
         patience = self._patience(self.tol)

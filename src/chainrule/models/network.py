@@ -199,6 +199,7 @@ class Network(Settings, ABC):
             sample_weight_val=None if validation is None else validation.weight,
             shuffle=self.shuffle,
             score=None if validation is None else problem.score,
+            training_loss=self.training_loss,
             adjust=adjust,
             tolerance=None if stepping else float(self.tol),
             max_evaluations=None if stepping else self.max_fun,

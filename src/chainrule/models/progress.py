@@ -62,6 +62,8 @@ class Progress:
         Whether the validation score counts, rather than the training loss.
     """
 
+    without_models = True
+
     def __init__(self, settings: Any, has_validation: bool) -> None:
         self._settings = settings
         self._by_score = has_validation

@@ -6,7 +6,7 @@ Names, defaults and meanings are those of scikit-learn's networks as far as thes
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -255,6 +255,16 @@ class Settings(Declared):
         meaning=(
             "Whether to keep the weights of the best epoch rather than the last: that of the "
             "highest validation score, or without validation of the lowest training loss."
+        ),
+    )
+    training_loss: Literal["evaluated", "running"] = hyperparameter(
+        "evaluated",
+        OneOf("evaluated", "running"),
+        meaning=(
+            "What is recorded as the loss of an epoch: 'evaluated' goes through all training "
+            "samples once more with the weights it ended with, as for validation samples; "
+            "'running' is the mean over its batches as they came, which takes no time and lags "
+            "behind."
         ),
     )
     dtype: Any = hyperparameter(

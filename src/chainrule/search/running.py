@@ -12,7 +12,6 @@ few ahead: what is waiting can be claimed in a store by another process, and is 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import threading
 import time
 import warnings
@@ -27,6 +26,7 @@ from threadpoolctl import threadpool_limits
 from chainrule._threads import get_threads, set_threads
 from chainrule.search.cells import Cell, Outcome
 from chainrule.search.store import Store
+from chainrule.training import interruption
 
 __all__ = ["Crew", "Finished", "ThreadCrew", "is_busy", "shares"]
 
@@ -34,9 +34,6 @@ Evaluate: TypeAlias = Callable[[Cell], Outcome]
 
 _HEARTBEAT = 1.0
 """Seconds after which a store is told at the latest that its claims are alive."""
-
-_INSISTENCE = 0.05
-"""Seconds between two requests to a thread to leave off."""
 
 _POLL = 0.1
 """Seconds between two looks at what another process has finished."""
@@ -92,6 +89,7 @@ class Crew(ABC):
             yield from self._remembered(waiting, self._store)
         running: dict[Future[list[Outcome]], list[Cell]] = {}
         while waiting or running:
+            interruption.check()  # this may be a cell of another search
             elsewhere = yield from self._hand_out(waiting, running)
             if running:
                 done = wait(running, _HEARTBEAT, FIRST_COMPLETED).done
@@ -177,8 +175,8 @@ class ThreadCrew(Crew):
         self._evaluate = evaluate
         self._ignored = ignored
         self._executor: Executor = ThreadPoolExecutor(n_workers, "chainrule-search")
-        self._busy: set[int] = set()
-        self._stopping = False
+        self._busy: set[Future[list[Outcome]]] = set()
+        self._stopping = threading.Event()
         self._shares = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -190,36 +188,24 @@ class ThreadCrew(Crew):
             super().__exit__(*error)
 
     def _submit(self, cells: list[Cell]) -> Future[list[Outcome]]:
-        return self._executor.submit(self._work, cells)
+        future = self._executor.submit(self._work, cells)
+        self._busy.add(future)
+        future.add_done_callback(self._busy.discard)
+        return future
 
     def _work(self, cells: list[Cell]) -> list[Outcome]:
-        identity = threading.get_ident()
-        self._busy.add(identity)
-        try:
-            if self._stopping:
-                raise _Stopped
-            return [self._evaluate(cell) for cell in cells]
-        finally:
-            self._busy.discard(identity)
+        with interruption.stops_with(self._stopping):
+            return [self._evaluate(cell) for cell in cells if not self._stopping.is_set()]
 
     def _stop(self) -> None:
+        self._stopping.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
-        self._stopping = True
-        if self._busy:
+        busy = tuple(self._busy)
+        if busy:
             warnings.simplefilter("ignore")  # what cells say from now on is of no interest
         # A second Ctrl-C ends the waiting, and leaves the threads to themselves.
         with contextlib.suppress(KeyboardInterrupt):
-            while self._busy:
-                for identity in tuple(self._busy):
-                    # It arrives when the thread comes back from native code: after an epoch.
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                        ctypes.c_ulong(identity), ctypes.py_object(_Stopped)
-                    )
-                time.sleep(_INSISTENCE)
-
-
-class _Stopped(KeyboardInterrupt):
-    """Raised in the threads of a search that ends: training takes it for Ctrl-C."""
+            wait(busy)
 
 
 class _Shares:

@@ -27,6 +27,7 @@ from chainrule.saving import register
 from chainrule.saving.files import FilePath, as_path, read_bytes, write_bytes
 from chainrule.saving.saved import from_bytes, to_bytes
 from chainrule.training.log import Best, Log
+from chainrule.training.rank import Rank
 from chainrule.training.result import EpochRecord, Stopped
 
 __all__ = ["Checkpoint", "Keeper"]
@@ -175,6 +176,11 @@ class Keeper:
         self._latest: _Moment | None = None
         self._written = 0, time.monotonic()
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether there is a checkpoint, so that every epoch is to be noted."""
+        return self._checkpoint is not None
+
     def start(self, carried: Any) -> Any:
         """Return what the run goes on from: what it begins with, or what is in the file.
 
@@ -227,7 +233,7 @@ class Keeper:
         snapshot = Snapshot(
             run=dict(self._run),
             carried=tree.leaves(moment.carried),
-            best=(best.rank, best.epoch, tree.leaves(best.model)),
+            best=(tuple(best.rank), best.epoch, tree.leaves(best.model)),
             records=_columns(self._log.records[: moment.n_records]),
             remembered=moment.remembered,
             ending=ending,
@@ -262,7 +268,7 @@ class Keeper:
     def _restored(self, found: Snapshot, carried: Any) -> Any:
         rank, epoch, leaves = found.best
         model = tree.unflatten(tree.structure(self._log.best.model), leaves)
-        self._log.restore(_rows(found.records), Best(rank, epoch, model))
+        self._log.restore(_rows(found.records), Best(Rank(*rank), epoch, model))
         for callback, state in zip(self._remembering, found.remembered, strict=True):
             callback.set_state(state)
         self.ending = found.ending

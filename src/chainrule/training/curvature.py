@@ -7,6 +7,7 @@ nothing may be random in the model, and nothing remembered of the batches.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,17 @@ from chainrule.compiler import compile
 from chainrule.frontend import asarray
 from chainrule.optim import Method, StopReason
 from chainrule.optim.minimization import Descent, State
+from chainrule.training import interruption
 from chainrule.training.checkpoint import Keeper
-from chainrule.training.epoch import Loss, Samples, Score, cost, mean_loss, squared_lengths
+from chainrule.training.epoch import (
+    Loss,
+    Measures,
+    Samples,
+    Score,
+    cost,
+    mean_loss,
+    squared_lengths,
+)
 from chainrule.training.log import Log
 from chainrule.training.result import Stopped
 from chainrule.training.task import Task
@@ -111,16 +121,16 @@ def minimize_cost(
             descent.gradient(before),
             task.validation,
         )
-        return log.add(
-            model=latest,
-            train_loss=state.value - penalty,
-            penalty=penalty,
-            val_loss=val_loss,
-            val_score=val_score,
-            learning_rate=np.nan,
-            gradient_norms=gradient_norms,
-            update_norms=update_norms,
+        measures = Measures(
+            float(state.value - penalty),
+            float(penalty),
+            None if val_loss is None else float(val_loss),
+            None if val_score is None else float(val_score),
+            math.nan,
+            gradient_norms,
+            update_norms,
         )
+        return log.add(measures, latest, log.lap())
 
     before = keeper.start(descent.start())
     if keeper.ending is not None:
@@ -132,6 +142,7 @@ def minimize_cost(
 
     try:
         for count, state, reason in descent.iterations(before, len(log.records)):
+            interruption.check()
             asks_to_stop = count > len(log.records) and add(state, before)
             before = state
             if reason is None and asks_to_stop:

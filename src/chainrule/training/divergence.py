@@ -65,9 +65,8 @@ def find_cause(
     steps = list(_steps(state.key, len(train.X), batch_size, shuffle))
     for number, (rows, key) in enumerate(steps, start=1):
         batch = train if rows is None else take(train, rows)
-        after, optimizer_state, _ = _compiled_step(
-            loss, optimizer, model, optimizer_state, batch, key
-        )
+        step = _compiled_step(loss, optimizer, model, optimizer_state, batch, key)
+        after, optimizer_state = step.model, step.optimizer_state
         if not all_finite(after):
             cause = _in_step(loss, model, batch, key, after)
             return f"in batch {number} of {len(steps)}, {cause}"

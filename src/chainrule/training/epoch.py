@@ -1,9 +1,9 @@
-"""One epoch of training as one compiled call.
+"""One epoch of training as a function of arrays.
 
 An epoch shuffles the rows, scans over mini-batches (gather, gradient, update), takes a last
 smaller step with the rows that are left over, and evaluates the model it ends with. All of that is
-one function of arrays, `run_epoch`, compiled once for given shapes: outside it, an epoch costs one
-dispatch. The optimizer is an argument, so its numbers are too.
+one function, `run_epoch`, and the body of a loop that is compiled once for given shapes, see
+`chainrule.training.stretch`. The optimizer is an argument, so its numbers are too.
 
 What the state between two epochs consists of is what it takes to go on: the model, the state of
 the optimizer and a random key. Nothing is changed in place; whoever keeps a state keeps it. The
@@ -20,10 +20,9 @@ import numpy as np
 
 from chainrule import _tree as tree
 from chainrule import nn, random
-from chainrule.compiler import compile
 from chainrule.control_flow import scan
 from chainrule.frontend import asarray
-from chainrule.optim import Optimizer
+from chainrule.optim import Chain, Optimizer, Schedule
 from chainrule.sparse import SparseMatrix
 from chainrule.transforms import grad
 
@@ -65,32 +64,48 @@ class TrainingState(NamedTuple):
         return cls(model, optimizer.init(nn.parameters(model)), key)
 
 
+class Measures(NamedTuple):
+    """What is measured of an epoch.
+
+    Attributes
+    ----------
+    train_loss : float
+        After the last step; or while it lasted, see `run_epoch`.
+    penalty : float
+        Of the layers, at the same time.
+    val_loss, val_score : float or None
+        After the last step.
+    learning_rate : float
+        Of the step that would come next; NaN for an optimizer that has none.
+    gradient_norms : ndarray of shape (n_parts,)
+        The root mean square, over the steps, of the gradient's length in each part of the model,
+        see `parts`.
+    update_norms : ndarray of shape (n_parts,)
+        How far the parameters of each part have come from where they began the epoch.
+    """
+
+    train_loss: Any
+    penalty: Any
+    val_loss: Any | None
+    val_score: Any | None
+    learning_rate: Any
+    gradient_norms: Any
+    update_norms: Any
+
+
 class EpochOutcome(NamedTuple):
     """What an epoch leaves.
 
     Attributes
     ----------
     state : TrainingState
-    train_loss, val_loss : float
-        After the last step.
-    penalty : float
-        Of the layers, after the last step.
-    val_score : float or None
-    gradient_norms : ndarray of shape (n_parts,)
-        The root mean square, over the steps, of the gradient's length in each part of the model,
-        see `parts`.
-    update_norms : ndarray of shape (n_parts,)
-        How far the parameters of each part have come from where they began the epoch.
+    measures : Measures
     finite : bool
+        Whether all that is carried on and all losses are.
     """
 
     state: TrainingState
-    train_loss: Any
-    penalty: Any
-    val_loss: Any | None
-    val_score: Any | None
-    gradient_norms: Any
-    update_norms: Any
+    measures: Measures
     finite: Any
 
 
@@ -139,28 +154,49 @@ def cost(loss: Loss, output: Any, samples: Samples) -> Any:
     return loss(output, samples.y, sample_weight=samples.weight)
 
 
-def gradient(loss: Loss, model: Any, batch: Samples, key: Any) -> tuple[Any, Any]:
-    """Return the gradient of the cost of a batch, and the model that has seen the batch.
+class Step(NamedTuple):
+    """What a step comes from and leads to.
 
-    The cost is the mean loss and the penalties of the layers, and the gradient has the structure
-    of the model's parameters.
+    Attributes
+    ----------
+    model, optimizer_state : pytree
+        After it.
+    gradient : pytree
+        With the structure of the model's parameters.
+    loss, penalty : float
+        Of the batch, before it.
     """
 
-    def of_parameters(params: Any) -> tuple[Any, Any]:
+    model: Any
+    optimizer_state: Any
+    gradient: Any
+    loss: Any
+    penalty: Any
+
+
+def gradient(loss: Loss, model: Any, batch: Samples, key: Any) -> tuple[Any, tuple[Any, Any, Any]]:
+    """Return the gradient of the cost of a batch, the model that has seen it, and the cost.
+
+    The cost is the mean loss and the penalties of the layers, returned as such, and the gradient
+    has the structure of the model's parameters.
+    """
+
+    def of_parameters(params: Any) -> tuple[Any, tuple[Any, Any, Any]]:
         moved = nn.with_parameters(model, params)
         output, after = nn.observe(moved, batch.X, key=key)
-        return cost(loss, output, batch) + nn.penalty(moved), after
+        mean, penalty = cost(loss, output, batch), asarray(nn.penalty(moved))
+        return mean + penalty, (after, mean, penalty)
 
     return grad(of_parameters, has_aux=True)(nn.parameters(model))
 
 
 def take_step(
     loss: Loss, optimizer: Optimizer, model: Any, optimizer_state: Any, batch: Samples, key: Any
-) -> tuple[Any, Any, Any]:
-    """Return the model and the state of the optimizer after one step, and the gradient."""
-    grads, after = gradient(loss, model, batch, key)
+) -> Step:
+    """Make one step."""
+    grads, (after, mean, penalty) = gradient(loss, model, batch, key)
     params, optimizer_state = optimizer.update(grads, optimizer_state, nn.parameters(model))
-    return nn.with_parameters(after, params), optimizer_state, grads
+    return Step(nn.with_parameters(after, params), optimizer_state, grads, mean, penalty)
 
 
 def parts(model: Any) -> dict[str, Any]:
@@ -240,6 +276,17 @@ def all_finite(params: Any) -> Any:
     return finite
 
 
+def learning_rate(optimizer: Optimizer, state: Any) -> Any:
+    """Return the rate of the step that an optimizer in this state would make next."""
+    if isinstance(optimizer, Chain):
+        return learning_rate(optimizer.optimizer, state[-1])
+    inner = getattr(optimizer, "optimizer", None)
+    if inner is not None:
+        return learning_rate(inner, state)
+    rate = getattr(optimizer, "learning_rate", np.nan)
+    return rate(state) if isinstance(rate, Schedule) else rate
+
+
 def run_epoch(
     loss: Loss,
     batch_size: int,
@@ -249,6 +296,7 @@ def run_epoch(
     validation: Samples | None,
     shuffle: bool = True,
     score: Score | None = None,
+    running: bool = False,
 ) -> EpochOutcome:
     """Return what an epoch leaves.
 
@@ -266,6 +314,9 @@ def run_epoch(
         Static. Whether batches are drawn in a new order.
     score : callable, optional
         ``(output, target, sample_weight) -> number`` of the validation samples. Static.
+    running : bool, default=False
+        Static. Whether the training loss and the penalty are the means over the steps, each before
+        it is made, rather than those of all training samples after the last.
 
     Returns
     -------
@@ -276,29 +327,36 @@ def run_epoch(
     keys = random.split(key, 2)
     next_key, epoch_key = keys[0], keys[1]
 
+    def measured(step: Step, batch: Samples) -> list[Any]:
+        costs = [step.loss, step.penalty] if running else []
+        return [squared_lengths(step.gradient), *(value * _size(batch) for value in costs)]
+
     if batch_size == n_samples:
-        model, optimizer_state, grads = take_step(
-            loss, optimizer, model, optimizer_state, train, epoch_key
-        )
-        squares = squared_lengths(grads)
+        step = take_step(loss, optimizer, model, optimizer_state, train, epoch_key)
+        model, optimizer_state = step.model, step.optimizer_state
+        found, n_steps = measured(step, train), 1
     else:
         batches = draw_batches(epoch_key, n_samples, batch_size, shuffle)
 
-        def step(carry: tuple[Any, Any], batch: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
+        def advance(carry: Any, batch: Any) -> tuple[Any, list[Any]]:
             rows, step_key = batch
-            *after, grads = take_step(loss, optimizer, *carry, take(train, rows), step_key)
-            return tuple(after), squared_lengths(grads)
+            taken = take(train, rows)
+            step = take_step(loss, optimizer, carry[0], carry[1], taken, step_key)
+            return (step.model, step.optimizer_state), measured(step, taken)
 
-        carry, squares = scan(step, (model, optimizer_state), (batches.rows, batches.keys))
-        squares, n_steps = np.sum(squares, axis=0), n_samples // batch_size
+        carry, found = scan(advance, (model, optimizer_state), (batches.rows, batches.keys))
+        found, n_steps = [np.sum(column, axis=0) for column in found], n_samples // batch_size
         if n_samples % batch_size:
-            carry, rest = step(carry, (batches.rest, batches.rest_key))
-            squares, n_steps = squares + rest, n_steps + 1
+            carry, rest = advance(carry, (batches.rest, batches.rest_key))
+            found = [column + last for column, last in zip(found, rest, strict=True)]
+            n_steps += 1
         model, optimizer_state = carry
-        squares = squares / n_steps
 
-    moved = tree.map(lambda new, old: new - old, nn.parameters(model), nn.parameters(state.model))
-    train_loss = mean_loss(loss, model, train)
+    squares, *costs = found
+    if running:
+        train_loss, penalty = (total / _size(train) for total in costs)
+    else:
+        train_loss, penalty = mean_loss(loss, model, train), asarray(nn.penalty(model))
     val_loss = None if validation is None else mean_loss(loss, model, validation)
     val_score = None
     if validation is not None and score is not None:
@@ -306,16 +364,14 @@ def run_epoch(
     finite = np.logical_and(all_finite(model), np.isfinite(train_loss))
     if val_loss is not None:
         finite = np.logical_and(finite, np.isfinite(val_loss))
-    return EpochOutcome(
-        TrainingState(model, optimizer_state, next_key),
+    moved = tree.map(lambda new, old: new - old, nn.parameters(model), nn.parameters(state.model))
+    measures = Measures(
         train_loss,
-        asarray(nn.penalty(model)),
+        penalty,
         val_loss,
         val_score,
-        np.sqrt(squares),
+        learning_rate(optimizer, optimizer_state),
+        np.sqrt(squares / n_steps),
         np.sqrt(squared_lengths(moved)),
-        finite,
     )
-
-
-run_compiled_epoch = compile(run_epoch, static_argnums=(0, 1, 6, 7))
+    return EpochOutcome(TrainingState(model, optimizer_state, next_key), measures, finite)

@@ -51,7 +51,7 @@ def identity(
             (type(callback).__qualname__, callback.get_state()) for callback in remembering
         ],
     }
-    plain = {"shuffle": task.shuffle, **settings}
+    plain = {"shuffle": task.shuffle, "running training loss": task.running, **settings}
     return {
         **{name: _digest(value) for name, value in hashed.items()},
         **{name: repr(value) for name, value in plain.items()},

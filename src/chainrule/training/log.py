@@ -6,30 +6,27 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-from chainrule.optim import Chain, Optimizer, Schedule
-from chainrule.training.epoch import parts
+from chainrule.training.epoch import Measures, parts
+from chainrule.training.rank import Rank
 from chainrule.training.result import EpochRecord, History
 
-__all__ = ["Best", "Callback", "Log", "learning_rate"]
+__all__ = ["Best", "Callback", "Log"]
 
 Callback: TypeAlias = Callable[[EpochRecord], bool | None]
 """Called after every epoch; training stops when it returns True.
 
 One that remembers something from epoch to epoch may be an object with ``get_state()``, which
-returns it as plain data or arrays, and ``set_state(state)``, so that `Checkpoint` can keep it.
+returns it as plain data or arrays, and ``set_state(state)``, so that `Checkpoint` can keep it. One
+that can do without the model may have an attribute ``without_models`` that is true: if all have,
+epochs that take less than a few milliseconds are run some at a time, and told of afterwards, with
+None for the model.
 """
 
 
 class Best(NamedTuple):
-    """The best epoch so far and the model after it.
+    """The best epoch so far and the model after it."""
 
-    ``rank`` is the loss, with a score in front that is the better the lower it is.
-    """
-
-    rank: tuple[float, ...]
+    rank: Rank
     epoch: int
     model: Any
 
@@ -46,54 +43,58 @@ class Log:
 
     def __init__(self, model: Any, callbacks: Sequence[Callback]) -> None:
         self.records: list[EpochRecord] = []
-        self.best = Best((np.inf,), 0, model)
+        self.best = Best(Rank.worst(), 0, model)
         self._layers = tuple(parts(model))
         self._callbacks = callbacks
         self.start_clock()
 
-    def add(
-        self,
-        *,
-        model: Any,
-        train_loss: Any,
-        penalty: Any,
-        val_loss: Any | None,
-        val_score: Any | None,
-        learning_rate: float,
-        gradient_norms: npt.NDArray[Any] | None,
-        update_norms: npt.NDArray[Any],
-    ) -> bool:
-        """Record an epoch, and return whether a callback asks to stop."""
-        train_loss = float(train_loss)
-        val_loss = None if val_loss is None else float(val_loss)
-        score = None if val_score is None else float(val_score)
+    def add(self, measures: Measures, model: Any, seconds: float) -> bool:
+        """Record an epoch, and return whether a callback asks to stop.
+
+        Parameters
+        ----------
+        measures : Measures
+            Python's own numbers, and arrays.
+        model : pytree or None
+            After the epoch; None if the callbacks do without, and `keep` is told.
+        seconds : float
+            That the epoch took.
+        """
+        train_loss, penalty, val_loss, score, rate, gradient_norms, update_norms = measures
         # The best are those for unseen samples, or else for what is minimized.
-        monitored = train_loss + float(penalty) if val_loss is None else val_loss
-        rank = (monitored,) if score is None else (-score, monitored)
+        monitored = train_loss + penalty if val_loss is None else val_loss
+        rank = Rank(0.0 if score is None else -score, monitored)
         is_best = rank < self.best.rank or not self.records
         if is_best:
             self.best = Best(rank, len(self.records) + 1, model)
-        now = time.perf_counter()
         record = EpochRecord(
             epoch=len(self.records) + 1,
             train_loss=train_loss,
             val_loss=val_loss,
             is_best=is_best,
-            seconds=now - self._clock,
+            seconds=seconds,
             model=model,
             val_score=score,
-            learning_rate=learning_rate,
-            penalty=float(penalty),
-            gradient_norms=(
-                np.full(len(self._layers), np.nan) if gradient_norms is None else gradient_norms
-            ),
+            learning_rate=rate,
+            gradient_norms=gradient_norms,
             update_norms=update_norms,
+            penalty=penalty,
         )
         # The models of all epochs would take much memory.
-        self.records.append(record._replace(model=None))
-        answers = [callback(record) for callback in self._callbacks]
-        self.start_clock()
-        return any(answers)
+        self.records.append(record if model is None else record._replace(model=None))
+        stops = False
+        for callback in self._callbacks:
+            stops = bool(callback(record)) or stops
+        return stops
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether all callbacks do without models."""
+        return all(getattr(callback, "without_models", False) for callback in self._callbacks)
+
+    def keep(self, model: Any) -> None:
+        """Take in the model of the best epoch."""
+        self.best = self.best._replace(model=model)
 
     def restore(self, records: Sequence[EpochRecord], best: Best) -> None:
         """Put the records of epochs in place that were recorded before."""
@@ -101,8 +102,13 @@ class Log:
         self.best = best
 
     def start_clock(self) -> None:
-        """Count the time of the next epoch from now on."""
+        """Count time from now on."""
         self._clock = time.perf_counter()
+
+    def lap(self) -> float:
+        """Return the time since the clock was started, and start it again."""
+        began, self._clock = self._clock, time.perf_counter()
+        return self._clock - began
 
     def history(self) -> History:
         """Return the records as columns."""
@@ -112,23 +118,12 @@ class Log:
         """Return, in words, which weights are kept."""
         if not self.best.epoch:
             return "the initial weights are kept, no epoch having ended"
-        *scores, loss = self.best.rank
+        badness, loss = self.best.rank
         which = "validation loss"
         if self.records[0].val_loss is None:
             penalized = self.records[self.best.epoch - 1].penalty > 0.0
             which = "training loss with penalties" if penalized else "training loss"
         why = f"{which} {loss:.4g}, the lowest"
-        if scores:
-            why = f"validation score {-scores[0]:.4g}, the highest"
+        if self.records[0].val_score is not None:
+            why = f"validation score {-badness:.4g}, the highest"
         return f"the weights of epoch {self.best.epoch} are kept ({why})"
-
-
-def learning_rate(optimizer: Optimizer, state: Any) -> float:
-    """Return the rate of the step that an optimizer in this state would make next."""
-    if isinstance(optimizer, Chain):
-        return learning_rate(optimizer.optimizer, state[-1])
-    inner = getattr(optimizer, "optimizer", None)
-    if inner is not None:
-        return learning_rate(inner, state)
-    rate = getattr(optimizer, "learning_rate", np.nan)
-    return float(rate(state) if isinstance(rate, Schedule) else rate)

@@ -8,7 +8,7 @@ epoch (`chainrule.training.log`), which keeps the best weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -59,6 +59,7 @@ def fit(
     l2: float = 0.0,
     shuffle: bool = True,
     score: Score | None = None,
+    training_loss: Literal["evaluated", "running"] = "evaluated",
     adjust: Callable[[EpochRecord, Any], Any] | None = None,
     tolerance: float | None = None,
     max_evaluations: int | None = None,
@@ -122,6 +123,12 @@ def fit(
     score : callable, optional
         ``score(output, target, sample_weight)``, a number that is high for good outputs. It is
         recorded for the validation samples, and decides which weights are the best.
+    training_loss : {"evaluated", "running"}, default="evaluated"
+        What is recorded as training loss: the mean over all training samples with the weights the
+        epoch ended with, for which the samples are gone through once more; or the mean over the
+        batches as they come, each with the weights before its step (and so in training mode, with
+        dropout, and the penalty likewise), which costs nothing. The latter cannot be compared with
+        a validation loss. Methods that use curvature have the former in any case.
     adjust : callable, optional
         ``adjust(record, optimizer)`` is called after every epoch and returns the optimizer of the
         next, with other numbers perhaps, and of the same kind.
@@ -130,7 +137,8 @@ def fit(
     max_evaluations : int, optional
         For a method that uses curvature: of the cost and its gradient.
     callbacks : sequence of callable
-        Each is called after every epoch with an `EpochRecord`, and may return True to stop.
+        Each is called after every epoch with an `EpochRecord`, and may return True to stop, see
+        `Callback`.
     checkpoint : Checkpoint, optional
         A file in which the run keeps what it has reached. If it is there already, the run goes on
         from it, and ends as if it had never been broken off, see `Checkpoint`.
@@ -173,6 +181,7 @@ def fit(
         validation=_prepared_validation(X_val, y_val, sample_weight_val, dtype),
         shuffle=shuffle,
         score=score,
+        running=_is_running(training_loss),
     )
     warn_of_probabilities(model, loss)
     try_out(model, loss, task.train, "y")
@@ -240,6 +249,14 @@ def _prepared_validation(X: Any, y: Any, weight: Any, dtype: Any) -> Samples | N
             "y_val."
         )
     return None
+
+
+def _is_running(training_loss: str) -> bool:
+    if training_loss not in ("evaluated", "running"):
+        raise InvalidArgumentError(
+            f"fit: training_loss: expected 'evaluated' or 'running', got {training_loss!r}."
+        )
+    return training_loss == "running"
 
 
 def _check_optimizer(optimizer: Any, batch_size: int, n_samples: int) -> None:

@@ -24,15 +24,17 @@ class EpochRecord(NamedTuple):
     epoch : int
         From 1.
     train_loss : float
-        Of all training samples, in evaluation mode, with the weights after the epoch.
+        Of all training samples, in evaluation mode, with the weights after the epoch; with
+        ``training_loss="running"``, the mean over the batches while the epoch lasted.
     val_loss : float or None
         The same of the validation samples, if there are any.
     is_best : bool
         Whether this epoch is the best so far, see `FitResult`.
     seconds : float
-        Time the epoch took, evaluation included.
-    model : pytree
-        The model after the epoch.
+        Time the epoch took, evaluation included; of epochs that are run together, each has its
+        equal share.
+    model : pytree or None
+        The model after the epoch. None if all callbacks do without, see `Callback`.
     val_score : float or None
         Of the validation samples, if there is a score.
     learning_rate : float
@@ -44,7 +46,7 @@ class EpochRecord(NamedTuple):
     update_norms : ndarray of shape (n_parts,)
         How far the epoch has moved the parameters of each layer.
     penalty : float
-        Of the layers (see `chainrule.nn.penalty`), with the weights after the epoch.
+        Of the layers (see `chainrule.nn.penalty`), with the weights that ``train_loss`` is of.
     """
 
     epoch: int
@@ -66,8 +68,8 @@ class History:
 
     Both losses are computed alike: by the same function, in evaluation mode, over all samples of
     their part, with the weights the epoch ended with, and without any penalty. (The average over
-    the mini-batches of an epoch, which other libraries record as training loss, lags behind
-    and cannot be compared with a validation loss.)
+    the mini-batches of an epoch, which other libraries record as training loss and this one with
+    ``training_loss="running"``, lags behind and cannot be compared with a validation loss.)
 
     Attributes
     ----------

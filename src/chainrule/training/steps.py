@@ -1,4 +1,4 @@
-"""Training by the steps of an optimizer: one compiled call per epoch.
+"""Training by the steps of an optimizer: stretches of epochs, each one compiled call.
 
 Between two calls Python does what must not be compiled: it tells the log, and notices Ctrl-C and
 numbers that are no longer finite.
@@ -6,20 +6,31 @@ numbers that are no longer finite.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from chainrule.optim import Optimizer
+from chainrule.training import interruption
 from chainrule.training.checkpoint import Keeper
 from chainrule.training.divergence import find_cause
-from chainrule.training.epoch import TrainingState, run_compiled_epoch
-from chainrule.training.log import Log, learning_rate
+from chainrule.training.epoch import TrainingState
+from chainrule.training.log import Log
 from chainrule.training.result import EpochRecord, Stopped
+from chainrule.training.stretch import LONGEST, Stretch, measures_of, run_compiled_stretch
 from chainrule.training.task import Task
 
 __all__ = ["take_steps"]
+
+_SHORT = 0.004
+"""Seconds: a call that takes less is worth making longer."""
+
+_LARGEST_SHARE = 0.25
+"""A stretch is at most so long in relation to the epochs before: some of it may be for nothing."""
+
+Adjust = Callable[[EpochRecord, Any], Any]
 
 
 def take_steps(
@@ -28,7 +39,7 @@ def take_steps(
     optimizer: Optimizer,
     batch_size: int,
     epochs: int,
-    adjust: Callable[[EpochRecord, Any], Any] | None,
+    adjust: Adjust | None,
     log: Log,
     keeper: Keeper,
 ) -> tuple[TrainingState, Stopped, str]:
@@ -36,40 +47,117 @@ def take_steps(
     state, optimizer = keeper.start((state, optimizer))
     if keeper.ending is not None:
         return state, *keeper.ending
-    loss, train, validation, shuffle, score = task
+    course = _Course(task, state, optimizer, batch_size, log)
+    together = log.is_patient and not keeper.is_at_work
+    length = 1
 
     def ended(stopped: Stopped, why: str) -> tuple[TrainingState, Stopped, str]:
-        keeper.finish((state, optimizer), stopped, why)
-        return state, stopped, why
+        keeper.finish((course.state, course.optimizer), stopped, why)
+        return course.state, stopped, why
 
     try:
-        for epoch in range(len(log.records) + 1, epochs + 1):
-            # What overflows is reported below, with its place, instead of as a warning.
-            with np.errstate(all="ignore"):
-                outcome = run_compiled_epoch(
-                    loss, batch_size, state, optimizer, train, validation, shuffle, score
-                )
-                if not outcome.finite:
-                    cause = find_cause(
-                        loss, batch_size, state, optimizer, train, validation, shuffle
-                    )
-                    return ended("diverged", f"diverged in epoch {epoch}: {cause}")
-            state = outcome.state
-            asks_to_stop = log.add(
-                model=state.model,
-                train_loss=outcome.train_loss,
-                penalty=outcome.penalty,
-                val_loss=outcome.val_loss,
-                val_score=outcome.val_score,
-                learning_rate=learning_rate(optimizer, state.optimizer_state),
-                gradient_norms=outcome.gradient_norms,
-                update_norms=outcome.update_norms,
-            )
+        while len(log.records) < epochs:
+            interruption.check()
+            began = time.perf_counter()
+            asks_to_stop = course.run(min(length, epochs - len(log.records)), adjust)
+            took = time.perf_counter() - began
+            if course.cause is not None:
+                epoch = len(log.records) + 1
+                return ended("diverged", f"diverged in epoch {epoch}: {course.cause}")
             if asks_to_stop:
-                return ended("callback", f"stopped by a callback after epoch {epoch}")
-            if adjust is not None:
-                optimizer = adjust(log.records[-1], optimizer)
-            keeper.note((state, optimizer))
+                return ended("callback", f"stopped by a callback after epoch {len(log.records)}")
+            keeper.note((course.state, course.optimizer))
+            if together and took < _SHORT:
+                longest = min(LONGEST, int(_LARGEST_SHARE * len(log.records)))
+                length = max(1, min(2 * length, longest))
     except KeyboardInterrupt:
         return ended("interrupted", f"interrupted after {len(log.records)} of {epochs} epochs")
     return ended("completed", f"all {epochs} epochs done")
+
+
+class _Course:
+    """A run that takes its course: the state it is in agrees with what the log has.
+
+    Attributes
+    ----------
+    state : TrainingState
+        After the epochs that are in the log.
+    optimizer : Optimizer
+        Of the next epoch.
+    cause : str or None
+        What was not finite in the epoch after them.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        state: TrainingState,
+        optimizer: Optimizer,
+        batch_size: int,
+        log: Log,
+    ) -> None:
+        self.state, self.optimizer = state, optimizer
+        self.cause: str | None = None
+        self._task, self._batch_size, self._log = task, batch_size, log
+
+    def run(self, n_epochs: int, adjust: Adjust | None) -> bool:
+        """Run epochs until they have been as many, or one asks for something to be changed.
+
+        Returns whether a callback asks to stop. If anything is raised, the state is that after the
+        last epoch which the callbacks have been told of.
+        """
+        log, rank, before = self._log, self._log.best.rank, len(self._log.records)
+        task = self._task
+        log.start_clock()
+        stretch = self._stretch(rank, n_epochs)
+        n_run = int(stretch.n_epochs)
+        seconds = log.lap() / max(1, n_run)
+        model = stretch.state.model if n_epochs == 1 else None
+        validated, scored = task.validation is not None, task.score is not None
+        optimizer, asks_to_stop = self.optimizer, False
+        try:
+            for measures in measures_of(stretch.table[:n_run], validated, scored):
+                asks_to_stop = log.add(measures, model, seconds)
+                if adjust is not None:
+                    optimizer = adjust(log.records[-1], optimizer)
+                if asks_to_stop or optimizer is not self.optimizer:
+                    break
+        finally:
+            n_told = len(log.records) - before
+            if n_told < n_epochs:
+                # What the stretch has come to lies beyond, or is not finite.
+                stretch = self._stretch(rank, n_told) if n_told else stretch
+            if n_told:
+                self.state = stretch.state
+            if log.best.epoch > before:
+                log.keep(stretch.best)
+        if n_told == n_run < n_epochs and not asks_to_stop:
+            self.cause = self._cause()
+        self.optimizer = optimizer
+        return asks_to_stop
+
+    def _stretch(self, rank: Any, n_epochs: int) -> Stretch:
+        loss, train, validation, shuffle, score, running = self._task
+        # What overflows is reported afterwards, with its place, instead of as a warning.
+        with np.errstate(all="ignore"):
+            return run_compiled_stretch(
+                loss,
+                self._batch_size,
+                shuffle,
+                score,
+                running,
+                self.state,
+                self.optimizer,
+                train,
+                validation,
+                rank,
+                n_epochs,
+            )
+
+    def _cause(self) -> str:
+        """Return what is not finite in the epoch that follows."""
+        loss, train, validation, shuffle, *_ = self._task
+        with np.errstate(all="ignore"):
+            return find_cause(
+                loss, self._batch_size, self.state, self.optimizer, train, validation, shuffle
+            )

@@ -21,6 +21,8 @@ class Task(NamedTuple):
         Whether every epoch takes the rows in a new order.
     score : callable or None
         Of validation samples.
+    running : bool
+        Whether the training loss is the mean over the batches as they come.
     """
 
     loss: Loss
@@ -28,3 +30,4 @@ class Task(NamedTuple):
     validation: Samples | None
     shuffle: bool
     score: Score | None
+    running: bool = False
