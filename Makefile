@@ -30,7 +30,7 @@ format: $(VENV)/.installed-dev ## Format the code and sort its imports
 types: $(VENV)/.installed-dev ## Check the types
 	$(BIN)/mypy
 
-bench: $(VENV)/.installed-dev ## Measure calls, compilation, derivatives, memory
+bench: $(VENV)/.installed-dev ## Measure calls, compilation, derivatives, memory, fits, searches
 	$(BIN)/python -m benchmarks
 
 bench-peers: $(VENV)/.installed-dev $(PEERS)/.installed ## Measure against JAX, PyTorch, scikit-learn and NumPy

@@ -22,6 +22,7 @@ from benchmarks import (
     dispatch,
     fits,
     memory,
+    search,
     startup,
 )
 
@@ -33,6 +34,7 @@ SECTIONS = (
     "digits",
     "memory",
     "fits",
+    "search",
     "accuracy",
     "counts",
 )
@@ -62,6 +64,8 @@ def main() -> None:
             section.run(chosen.rounds)
     if "fits" in sections:
         fits.run(max(3, chosen.rounds // 10))
+    if "search" in sections:
+        search.run(max(2, chosen.rounds // 17))
     if "accuracy" in sections:
         accuracy.run(accuracy.SEEDS)
     if "counts" in sections:

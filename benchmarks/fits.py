@@ -8,8 +8,6 @@ script, imports included. The large set has the shape of MNIST and random number
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import show, summarize
+from benchmarks.timing import process_seconds, show, summarize
 
 EPOCHS = 200
 SMALL = {
@@ -99,16 +97,9 @@ def _cold(load: str, kind: str, rounds: int) -> dict[str, Any]:
         for turn in range(rounds + 1):
             for name, library in LIBRARIES.items():
                 script = _SCRIPT.format(library=library, kind=kind, load=load, epochs=EPOCHS)
-                took = _shell(script, bytecode)
+                command = [sys.executable, "-c", script]
+                with tempfile.TemporaryDirectory() as cache:
+                    took = process_seconds(command, bytecode=bytecode, cache=cache)
                 if turn:  # the first turn writes the bytecode
                     seconds[name].append(took)
     return summarize(seconds)
-
-
-def _shell(script: str, bytecode: str) -> float:
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    with tempfile.TemporaryDirectory() as cache:
-        environment |= {"PYTHONPYCACHEPREFIX": bytecode, "CHAINRULE_CACHE_DIR": cache}
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", script], check=True, env=environment)
-        return time.perf_counter() - began

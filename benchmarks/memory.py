@@ -131,18 +131,18 @@ def training_memory() -> dict[str, int]:
 
     arguments = (weights, X, y, order)
     program = NativeProgram(optimize(cr.trace(images.training_run(), *arguments)))
-    before = _peak_of_process()
+    before = peak_of_process()
     results = program(*cr.tree.leaves(arguments))
     return {
         "arguments": sum(array.nbytes for array in cr.tree.leaves(arguments)),
         "arena": program.stats["arena_bytes"],
         "results": sum(array.nbytes for array in results),
         "before": before,
-        "peak": _peak_of_process(),
+        "peak": peak_of_process(),
     }
 
 
-def _peak_of_process() -> int:
+def peak_of_process() -> int:
     """Return the most bytes this process has had in memory, or 0 where that is not known."""
     try:
         import resource

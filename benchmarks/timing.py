@@ -10,7 +10,9 @@ machine cancel.
 from __future__ import annotations
 
 import gc
+import os
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -57,6 +59,23 @@ def summarize(seconds: dict[str, list[float]]) -> dict[str, Timing]:
     return {name: _timing(column, reference) for name, column in seconds.items()}
 
 
+def process_seconds(command: list[str], *, bytecode: str, cache: str) -> float:
+    """Return how long a process takes, from its start to its end.
+
+    The first one writes the bytecode of what it imports, as installing does, and programs that are
+    not in the cache.
+    """
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {
+        "PYTHONPYCACHEPREFIX": bytecode,
+        "CHAINRULE_CACHE": "1",
+        "CHAINRULE_CACHE_DIR": cache,
+    }
+    began = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return time.perf_counter() - began
+
+
 def _timing(column: list[float], reference: list[float]) -> Timing:
     low, median, high = statistics.quantiles(column, n=4, method="inclusive")
     ratios = [mine / theirs for mine, theirs in zip(column, reference, strict=True)]
@@ -96,6 +115,11 @@ def show_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:
     print(f"\n{title}")
     for name, value in rows:
         print(f"  {name:<{width}}  {value}")
+
+
+def show_verdict(wanted: str, found: str, reached: bool) -> None:
+    """Print what must be reached, and whether it is."""
+    print(f"  must be {wanted}: {found}  {'reached' if reached else 'NOT REACHED'}", flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -51,6 +51,16 @@ def test_bits_are_encrypted_counters() -> None:
         ]
 
 
+@pytest.mark.parametrize("key", [KEY, random.key(0), random.key(-1), ~random.key(0)])
+def test_few_words_are_those_of_many(key: Any) -> None:
+    counters = np.arange(20, dtype=np.uint64)
+    pairs = threefry2x64((key[:1], key[1:]), (counters, np.zeros_like(counters)))
+    stream = np.stack(pairs, axis=1).ravel()
+    for count in range(40):
+        np.testing.assert_array_equal(random.bits(key, count), stream[:count])
+        assert random.bits(key, (count, 1)).shape == (count, 1)
+
+
 def test_shapes_cut_one_stream() -> None:
     stream = random.bits(KEY, 24)
     np.testing.assert_array_equal(random.bits(KEY, (2, 3, 4)).ravel(), stream)

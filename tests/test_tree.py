@@ -34,6 +34,27 @@ class Frozen:
             raise TypeError("numbers only")
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    value: Any
+    name: str = tree.static_field(default="slotted")
+
+
+class Doubled:
+    """A descriptor that keeps twice what it is given."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return instance.__dict__["kept"] if instance is not None else 0.0
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__["kept"] = 2 * value
+
+
+@dataclasses.dataclass
+class Described:
+    value: Any = Doubled()
+
+
 @pytest.mark.parametrize(
     ("container", "expected"),
     [
@@ -163,6 +184,14 @@ def test_paths_are_written_as_python_would(container: Any, expected: list[str]) 
 )
 def test_structures_can_be_read(container: Any, expected: str) -> None:
     assert repr(tree.structure(container)) == expected
+
+
+def test_dataclasses_without_a_dict_are_rebuilt() -> None:
+    assert tree.map(lambda x: x + 1, Slotted(2.0, "a")) == Slotted(3.0, "a")
+
+
+def test_descriptors_are_assigned_to() -> None:
+    assert tree.map(lambda x: x + 1.0, Described(2.0)).value == 10.0  # 2 (2 * 2 + 1)
 
 
 def test_unhashable_static_fields_are_refused() -> None:

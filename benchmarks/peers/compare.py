@@ -19,7 +19,7 @@ from benchmarks.peers.row import (
     Within,
     library_of,
 )
-from benchmarks.timing import Timing, duration, summarize
+from benchmarks.timing import Timing, duration, show_verdict, summarize
 
 REST_SECONDS = 0.1
 """A pause before every turn, so that the threads of whoever was before have gone to sleep."""
@@ -117,7 +117,7 @@ def measure(python: str, name: str, row: Row, dtype: str, rounds: int) -> Measur
     for peer in values:
         if complaint := disagreement(values[reference], values[peer], row.tolerance):
             trouble[peer] = f"DISAGREES with {reference}: {complaint}"
-    for turn in range(rounds):
+    for turn in range(min(rounds, row.most_rounds)):
         order = list(peers)
         start = turn % max(1, len(order))
         for peer in order[start:] + order[:start]:
@@ -172,7 +172,7 @@ def show(measured: Measured) -> None:
             f"{at_own_shapes if measured.row.products else ''}"
         )
     for wanted, found, reached in measured.verdicts():
-        print(f"  must be {wanted}: {found}  {'reached' if reached else 'NOT REACHED'}")
+        show_verdict(wanted, found, reached)
     if measured.row.notes:
         print(f"  {measured.row.notes}")
     print(end="", flush=True)

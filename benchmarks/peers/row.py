@@ -77,6 +77,8 @@ class Row:
         How many numbers have to come from memory and go there, being too many for the caches.
     products : sequence of (m, n, k)
         The matrix products at which BLAS is measured beside the large one.
+    most_rounds : int
+        Of work that takes seconds; there may be fewer.
     notes : str
         What the table does not show.
     """
@@ -90,6 +92,7 @@ class Row:
     numbers_read: float = 0.0
     numbers_written: float = 0.0
     products: tuple[tuple[int, int, int], ...] = ()
+    most_rounds: int = 1000
     notes: str = ""
 
     def first_of(self, library: str) -> str | None:
@@ -113,6 +116,15 @@ def training_flops(rows: int, widths: tuple[int, ...], per_unit: int, per_parame
     products = 3.0 * forward - dense_flops(rows, widths[:2])
     parameters = forward / (2.0 * rows) + sum(widths[1:])
     return products + per_unit * rows * sum(widths[1:]) + per_parameter * parameters
+
+
+def training_flops_of_epoch(
+    rows: int, batch: int, widths: tuple[int, ...], per_unit: int, per_parameter: int
+) -> float:
+    """Return the work of an epoch, whose last batch has the rows that are left over."""
+    full, rest = divmod(rows, batch)
+    steps = full * training_flops(batch, widths, per_unit, per_parameter)
+    return steps + (training_flops(rest, widths, per_unit, per_parameter) if rest else 0.0)
 
 
 def dense_products(rows: int, widths: tuple[int, ...]) -> tuple[tuple[int, int, int], ...]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from benchmarks.peers.compare import Verdict
 from benchmarks.peers.process import Peer, PeerError
 from benchmarks.peers.row import Row
-from benchmarks.timing import duration
+from benchmarks.timing import duration, show_verdict
 
 CACHES = {
     "chainrule": lambda folder: {"CHAINRULE_CACHE": "1", "CHAINRULE_CACHE_DIR": folder},
@@ -107,5 +107,5 @@ def show_starts(starts: Starts) -> None:
                 f"{duration(start.later)}"
             )
     for wanted, found, reached in starts.verdicts():
-        print(f"  must be {wanted}: {found}  {'reached' if reached else 'NOT REACHED'}")
+        show_verdict(wanted, found, reached)
     print(end="", flush=True)

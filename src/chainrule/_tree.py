@@ -14,8 +14,9 @@ structure instead (a setting, an activation function), and is neither traced nor
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -120,14 +121,19 @@ def _sorted_keys(mapping: dict[Any, Any]) -> tuple[Any, ...]:
 
 
 class _DataclassFields:
-    """Which fields of a dataclass are children and which are static, read once per class."""
+    """Which fields of a dataclass are children and which are static, read once per class.
 
-    __slots__ = ("children", "static")
+    ``plain`` is whether an assignment to a field does no more than put it into the ``__dict__``.
+    """
+
+    __slots__ = ("children", "meta", "plain", "static")
 
     def __init__(self, cls: type) -> None:
         fields = dataclasses.fields(cls)
         self.children = tuple(f.name for f in fields if not f.metadata.get("static"))
         self.static = tuple(f.name for f in fields if f.metadata.get("static"))
+        self.meta = (self.children, self.static, (), ())
+        self.plain = not has_descriptors(cls, [f.name for f in fields])
 
 
 # How each type met so far is taken apart; classes outside this table are classified once.
@@ -185,18 +191,33 @@ def _flatten_into(node: Any, out: list[Any]) -> Structure:
         out.append(node)
         return LEAF
     if kind is _TUPLE_KIND or kind is _NAMED_KIND:
-        return _structure(cls, (), tuple([_flatten_into(child, out) for child in node]))
+        return _structure(cls, (), _flatten_all(node, out))
     if kind is _DICT_KIND:
         keys = _sorted_keys(node)
-        children = tuple([_flatten_into(node[k], out) for k in keys])
+        children = _flatten_all([node[k] for k in keys], out)
         factory = node.default_factory if cls is defaultdict else None
         return _structure(cls, keys, children, (tuple(node), factory))
     if kind is _NONE_KIND:
         return _NONE
-    children = tuple([_flatten_into(getattr(node, name), out) for name in kind.children])
+    children = _flatten_all([getattr(node, name) for name in kind.children], out)
+    if not kind.static:
+        return _structure(cls, kind.meta, children)
     static = tuple([getattr(node, name) for name in kind.static])
     marks = tuple([exactly(value) for value in static])
     return _structure(cls, (kind.children, kind.static, static, marks), children)
+
+
+def _flatten_all(nodes: Iterable[Any], out: list[Any]) -> tuple[Structure, ...]:
+    """Take several trees apart. Most are leaves, which are not worth a call of their own."""
+    structures = []
+    for node in nodes:
+        kind = _kinds.get(type(node))
+        if kind is _LEAF_KIND:
+            out.append(node)
+            structures.append(LEAF)
+        else:
+            structures.append(_NONE if kind is _NONE_KIND else _flatten_into(node, out))
+    return tuple(structures)
 
 
 def exactly(value: Any) -> Any:
@@ -215,7 +236,9 @@ def _build(node: Structure, source: Iterator[Any]) -> Any:
         return next(source)
     if cls is type(None):
         return None
-    parts = [_build(child, source) for child in node.children]
+    parts = []
+    for child in node.children:  # most are leaves, which are not worth a call of their own
+        parts.append(next(source) if child.kind is None else _build(child, source))
     if cls is tuple:
         return tuple(parts)
     if cls is list:
@@ -233,11 +256,22 @@ def _build(node: Structure, source: Iterator[Any]) -> Any:
     # The constructor is bypassed: it may validate or derive fields from what are now other leaves
     # (tangents, types, traced arrays), and a frozen dataclass forbids assignment.
     instance: Any = object.__new__(cls)
+    if (_kinds.get(cls) or _classify(cls)).plain:
+        # Several times faster than `object.__setattr__`, and the same.
+        fields = instance.__dict__
+        fields.update(zip(child_names, parts, strict=True))
+        fields.update(zip(static_names, static, strict=True))
+        return instance
     for name, value in zip(child_names, parts, strict=True):
         object.__setattr__(instance, name, value)
     for name, value in zip(static_names, static, strict=True):
         object.__setattr__(instance, name, value)
     return instance
+
+
+def has_descriptors(cls: type, names: Iterable[str]) -> bool:
+    """Whether an assignment to a field does more than put it into the instance's ``__dict__``."""
+    return any(hasattr(inspect.getattr_static(cls, name, None), "__set__") for name in names)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:

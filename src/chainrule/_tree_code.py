@@ -7,13 +7,12 @@ several times faster. That is how compiled functions are called.
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from chainrule._tree import Structure, exactly
+from chainrule._tree import Structure, exactly, has_descriptors
 
 
 class Writer:
@@ -135,7 +134,7 @@ class Writer:
         fields = dict(zip(child_names, parts, strict=True))
         fields.update(zip(static_names, map(self.constant, static), strict=True))
         instance = self.variable(f"{self.constant(object.__new__)}({self.constant(cls)})")
-        if not _has_descriptors(cls, fields):
+        if not has_descriptors(cls, fields):
             # Several times faster than `object.__setattr__`, and the same.
             place = self.variable(f"{instance}.__dict__")
             self.lines += [f"{place}[{name!r}] = {value}" for name, value in fields.items()]
@@ -158,8 +157,3 @@ def _never_changes(setting: Any) -> bool:
 def _is_same_setting(value: Any, known: Any, known_hash: int) -> bool:
     """Whether a setting would be found in a dictionary under a known one."""
     return hash(value) == known_hash and value == known and exactly(value) == exactly(known)
-
-
-def _has_descriptors(cls: type, names: Iterable[str]) -> bool:
-    """Whether an assignment to a field does more than put it into the instance's ``__dict__``."""
-    return any(hasattr(inspect.getattr_static(cls, name, None), "__set__") for name in names)

@@ -42,6 +42,65 @@ def test_an_interrupted_run_keeps_its_best_weights(number, engine):
     )
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+@pytest.mark.parametrize(
+    "module", ["typer", "pydantic", "chainrule.models", "chainrule.cli._train", "chainrule.random"]
+)
+def test_an_interrupt_while_modules_are_loaded_shows_no_traceback(number, module):
+    code = (
+        "import os, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from chainrule.cli import main\n"
+        "main()\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "train", "xor"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="shells of other systems start no such jobs")
+def test_a_job_in_the_background_goes_on_ignoring_ctrl_c():
+    code = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from chainrule.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "train", "xor", "--epochs", "2", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.endswith("\nTrue\n")
+
+
+def test_a_program_that_calls_the_command_keeps_its_signals_and_its_garbage_collection():
+    code = (
+        "import gc, signal\n"
+        "from chainrule.cli import app\n"
+        "def state():\n"
+        "    numbers = signal.SIGINT, signal.SIGTERM\n"
+        "    return gc.isenabled(), gc.get_freeze_count(), *map(signal.getsignal, numbers)\n"
+        "gc.disable()\n"
+        "before = state()\n"
+        "app(['train', 'xor', '--epochs', '2', '--quiet'], standalone_mode=False)\n"
+        "print(state() == before)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.endswith("\nTrue\n")
+
+
 def test_errors_show_no_traceback(tmp_path):
     (tmp_path / "data.csv").write_text("a,y\n1,2\n,3\n")
     result = subprocess.run(

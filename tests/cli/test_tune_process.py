@@ -60,3 +60,38 @@ def test_neither_scikit_learn_nor_windows_are_loaded(tmp_path):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert result.stdout.endswith("[]\n")
+
+
+def test_nothing_is_loaded_to_draw_with_where_nothing_is_drawn():
+    code = (
+        "import sys\n"
+        "from chainrule.cli import app\n"
+        "arguments = ['tune', 'iris', '--epochs', '2', '--quiet', '--grid', 'eta=0.01,0.1']\n"
+        "app(arguments, standalone_mode=False)\n"
+        "print('matplotlib' in sys.modules)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.endswith("\nFalse\n")
+
+
+def test_what_is_drawn_with_is_loaded_while_the_search_runs(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from chainrule.cli import _tune, app\n"
+        "run = _tune.Exploration.run\n"
+        "def waiting(*arguments):\n"
+        "    run(*arguments)\n"
+        "    end = time.monotonic() + 60.0\n"
+        "    while 'matplotlib.figure' not in sys.modules and time.monotonic() < end:\n"
+        "        time.sleep(0.01)\n"
+        "    print('matplotlib.figure' in sys.modules)\n"
+        "_tune.Exploration.run = waiting\n"
+        "arguments = ['tune', 'iris', '--epochs', '2', '--quiet', '--grid', 'eta=0.01,0.1']\n"
+        "app([*arguments, '--plot', 'a.svg'], standalone_mode=False)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert result.stdout.startswith("True\n")

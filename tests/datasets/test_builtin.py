@@ -63,6 +63,7 @@ def test_digits_are_those_of_the_source():
     source = load_digits()
     digits = datasets.load("digits")
     np.testing.assert_array_equal(digits.features, source.data)
+    assert digits.features.dtype == np.float32
     np.testing.assert_array_equal(digits.target, source.target)
     assert digits.feature_names == tuple(source.feature_names)
     assert digits.class_names == tuple(str(name) for name in source.target_names)

@@ -12,7 +12,7 @@ from chainrule.datasets import Standardizer, load
 def test_agrees_with_scikit_learn_on_the_digits():
     from sklearn.preprocessing import StandardScaler
 
-    digits = load("digits").features
+    digits = load("digits").features.astype(np.float64)
     train, test = digits[:1000], digits[1000:]
     ours, theirs = Standardizer.fit(train), StandardScaler().fit(train)
     np.testing.assert_allclose(ours.transform(test), theirs.transform(test), atol=1e-12)

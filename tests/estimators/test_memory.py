@@ -1,4 +1,7 @@
-"""Data that is float32 and contiguous is never copied whole.
+"""Data that is float32 and contiguous is copied by no network, and once by linear methods.
+
+These take all samples in every step, scaled, or factorize a matrix in place, in float64. Samples
+that are set aside for validation are drawn at random, and both parts are copies.
 
 NumPy tells `tracemalloc` of every array it makes, and what a compiled program computes in is such
 an array, too. So the highest total while a method runs, less that before, is what it has taken.
@@ -110,6 +113,49 @@ def test_regression_copies_no_data(data):
 def test_standardizing_copies_no_data(data):
     X = data[0]
     assert highest_extra(nn.Standardize.fit, X) < X.nbytes / 3
+
+
+@pytest.mark.parametrize("solver", ["newton-cg", "lbfgs", "gradient_descent"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_logistic_regression_copies_data_once(data, solver, weighted):
+    X, y = data
+    model = cr.LogisticRegression(solver=solver, max_iter=2)
+    weight = np.linspace(0.5, 1.5, len(X)) if weighted else None
+    assert highest_extra(fit_quietly, model, X, y, weight) < 1.4 * X.nbytes
+
+
+def test_linear_predictions_copy_no_data(data):
+    X, y = data
+    model = fit_quietly(cr.LogisticRegression(max_iter=2), X[:2000], y[:2000])
+    assert highest_extra(model.predict_proba, X) < X.nbytes / 3
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("settings", "copies"),
+    [
+        ({"solver": "svd"}, 2.0),  # in float64
+        ({"solver": "qr"}, 2.0),
+        ({"solver": "lsmr"}, 2.0),
+        ({"positive": True}, 2.0),
+        ({"solver": "gradient_descent", "max_iter": 2}, 1.0),
+    ],
+)
+def test_linear_regression_copies_data_once(data, settings, copies, weighted):
+    X = np.ascontiguousarray(data[0][:, :150])
+    y = X[:, 0] - 2.0 * X[:, 1]
+    model = cr.LinearRegression(**settings)
+    weight = np.linspace(0.5, 1.5, len(X)) if weighted else None
+    extra = highest_extra(fit_quietly, model, X, y.astype(np.float32), weight)
+    assert extra < (copies + 0.5) * X.nbytes
+
+
+@pytest.mark.parametrize(
+    "model", [network(early_stopping=True), cr.Perceptron(early_stopping=True, max_iter=1)]
+)
+def test_early_stopping_copies_data_once(data, model):
+    X, y = data
+    assert highest_extra(fit_quietly, model, X, y) < 1.4 * X.nbytes
 
 
 def test_learning_rate_finder_copies_no_data(data):

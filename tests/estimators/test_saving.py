@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
@@ -23,6 +24,7 @@ from chainrule.estimators import (
     MLPClassifier,
     MLPRegressor,
     Perceptron,
+    descent,
 )
 from chainrule.training import Checkpoint, log
 
@@ -253,6 +255,65 @@ def test_a_fit_that_was_broken_off_goes_on(estimator, tmp_path):
     assert_alike(again, expected, X)
 
 
+@pytest.mark.parametrize("make", [np.asarray, scipy.sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(tol=1e-9),
+        LogisticRegression(solver="lbfgs", tol=1e-9),
+        LogisticRegression(
+            solver="gradient_descent", early_stopping=True, max_iter=60, tol=1e-5, random_state=3
+        ),
+        LinearRegression(solver="gradient_descent", max_iter=50),
+    ],
+    ids=["newton-cg", "lbfgs", "early stopping", "least squares"],
+)
+def test_a_linear_fit_that_was_broken_off_goes_on(estimator, make, tmp_path, monkeypatch):
+    checkpoint = Checkpoint(tmp_path / "run.safetensors", every_epochs=2)
+    rows = make(X)
+    expected = clone(estimator).fit(rows, CODES)
+    assert np.max(expected.n_iter_) > 6
+    with monkeypatch.context() as patch:
+        ending, fails = descent.Ending.__call__, FailsOnce(6)
+        patch.setattr(descent.Ending, "__call__", lambda self, r: fails(r) or ending(self, r))
+        with pytest.raises(BlackoutError):
+            clone(estimator).fit(rows, CODES, checkpoint=checkpoint)
+    for _ in ("gone on with", "read"):
+        found = clone(estimator).fit(rows, CODES, checkpoint=checkpoint)
+        np.testing.assert_array_equal(found.coef_, expected.coef_)
+        np.testing.assert_array_equal(found.intercept_, expected.intercept_)
+        np.testing.assert_array_equal(found.n_iter_, expected.n_iter_)
+        np.testing.assert_array_equal(found.history_.train_loss, expected.history_.train_loss)
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"tol": 1e-3}, "callbacks and rules of stopping"),
+        ({"n_iter_no_change": 3}, "callbacks and rules of stopping"),
+        ({"C": 0.1}, "training samples, validation samples, model, optimizer"),  # they are scaled
+        ({"random_state": 1}, "training samples, validation samples"),
+    ],
+)
+def test_the_checkpoint_of_another_linear_fit_is_refused(changes, what, tmp_path):
+    checkpoint = Checkpoint(tmp_path / "run.safetensors")
+    settings = {"solver": "gradient_descent", "early_stopping": True, "max_iter": 3, "C": 1e6}
+    LogisticRegression(**settings).fit(X, CODES, checkpoint=checkpoint)
+    with pytest.raises(InvalidArgumentError, match=f"got one with other {what}.*; delete it"):
+        LogisticRegression(**{**settings, **changes}).fit(X, CODES, checkpoint=checkpoint)
+
+
+def test_what_is_solved_at_once_has_no_checkpoint(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "run.safetensors")
+    with pytest.raises(InvalidArgumentError) as caught:
+        LinearRegression().fit(X, CODES, checkpoint=checkpoint)
+    assert caught.value.message == (
+        "checkpoint: expected none for solver='auto', which finds the solution at once; it is for "
+        "'gradient_descent'."
+    )
+    assert not checkpoint.exists
+
+
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
@@ -271,9 +332,12 @@ def test_the_checkpoint_of_other_settings_is_refused(changes, what, tmp_path):
         MLPClassifier((3,), **{**SMALL, **changes}).fit(X, CODES, checkpoint=checkpoint)
 
 
-def test_a_checkpoint_needs_a_seed(tmp_path):
+@pytest.mark.parametrize(
+    "estimator", [MLPRegressor(), LinearRegression(solver="gradient_descent", random_state=None)]
+)
+def test_a_checkpoint_needs_a_seed(estimator, tmp_path):
     with pytest.raises(InvalidArgumentError) as caught:
-        MLPRegressor().fit(D, T, checkpoint=Checkpoint(tmp_path / "run.safetensors"))
+        estimator.fit(D, T, checkpoint=Checkpoint(tmp_path / "run.safetensors"))
     assert caught.value.message == (
         "fit: checkpoint: expected an int as random_state, got None; a run that goes on has to "
         "draw the same numbers again."

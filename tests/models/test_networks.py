@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from chainrule import datasets
 from chainrule._errors import InvalidArgumentError, ShapeError
 from chainrule.estimators import MLPClassifier, MLPRegressor, hyperparameters
 from chainrule.models import NetworkClassifier, NetworkRegressor
-from chainrule.models.declaration import RandomState, random_generator
+from chainrule.models.declaration import RandomState, drawn_seed, random_generator
 
 WINE = datasets.load("wine")
 DIABETES = datasets.load("diabetes")
@@ -71,6 +72,26 @@ def test_a_generator_stands_for_itself_and_none_for_numpys():
     generator = np.random.RandomState(1)
     assert random_generator(generator) is generator
     assert random_generator(None) is check_random_state(None)
+
+
+@pytest.mark.parametrize("seed", [0, 7, np.int64(5), 2**32 - 1, True])
+def test_a_seed_drawn_is_the_first_number_of_scikit_learns_generator(seed):
+    expected = check_random_state(int(seed)).randint(np.iinfo(np.int32).max)
+    assert [drawn_seed(seed), drawn_seed(seed)] == [expected, expected]
+
+
+def test_a_seed_drawn_from_a_generator_is_its_next_number():
+    ours, peer = np.random.RandomState(1), np.random.RandomState(1)
+    expected = peer.randint(np.iinfo(np.int32).max, size=3).tolist()
+    assert [drawn_seed(ours) for _ in range(3)] == expected
+    check_random_state(None).set_state(np.random.RandomState(1).get_state())
+    assert drawn_seed(None) == expected[0]
+
+
+def test_threads_draw_seeds_of_their_own():
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(drawn_seed, [*range(50)] * 20))
+    assert found == [check_random_state(s).randint(2**31 - 1) for s in range(50)] * 20
 
 
 @pytest.mark.parametrize("value", [0, 2**32 - 1, 2**32, -1, 1.0, "a", None, np.random])

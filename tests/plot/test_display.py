@@ -8,7 +8,9 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from chainrule import nn, plot, random
 from chainrule._errors import InvalidArgumentError, UnsupportedError
@@ -102,6 +104,39 @@ def test_a_picture_made_twice_is_the_same_file(kind, suffix, tmp_path):
         MAKERS[kind]().plot().save(tmp_path / f"{name}.{suffix}").read_bytes() for name in "ab"
     )
     assert first == again
+
+
+@pytest.mark.parametrize("suffix", ["svg", "pdf", "png"])
+def test_a_picture_is_laid_out_and_drawn_once_to_be_saved(display, suffix, tmp_path, monkeypatch):
+    done = []
+    engine = ConstrainedLayoutEngine()
+    display.plot(Figure(layout=engine).subplots())
+
+    def count(cls, name):
+        method = getattr(cls, name)
+
+        def counted(self, *arguments):
+            done.append((name, self))
+            return method(self, *arguments)
+
+        monkeypatch.setattr(cls, name, counted)
+
+    count(ConstrainedLayoutEngine, "execute")
+    count(Axes, "draw")
+    display.save(tmp_path / f"picture.{suffix}")
+    axes = [("draw", ax) for ax in display.figure_.axes]
+    assert done[0] == ("execute", engine)
+    assert len(done) == 1 + len(axes)
+    assert set(axes) <= set(done)
+    assert display.figure_.get_layout_engine() is engine
+
+
+def test_settings_of_layouts_do_not_change_what_is_saved(display, tmp_path):
+    files = [tmp_path / "plain.svg", tmp_path / "tight.svg"]
+    for file, tight in zip(files, (False, True), strict=True):
+        with mpl.rc_context({"figure.autolayout": tight}):
+            display.plot(Figure(layout="constrained").subplots()).save(file)
+    assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_svg_is_the_same_in_another_process(tmp_path):

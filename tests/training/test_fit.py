@@ -416,12 +416,46 @@ def test_every_label_is_looked_at_before_training():
         fit_line(model=model, loss=nn.softmax_cross_entropy, y=y)
 
 
-def test_a_loss_per_sample_is_no_loss():
+def test_the_first_wrong_label_is_named():
+    y = np.zeros(20, np.int8)
+    y[[13, 14, 15]] = -100, 2, 127
+    model = nn.mlp(random.key(0), (1, 2))
+    with pytest.raises(InvalidArgumentError, match=r"the columns of the logits, got -100; renumb"):
+        fit_line(model=model, loss=nn.softmax_cross_entropy, y=y)
+    y[13] = 2
+    with pytest.raises(InvalidArgumentError, match=r"the columns of the logits, got 2; renumber"):
+        fit_line(model=model, loss=nn.softmax_cross_entropy, y=y)
+
+
+@pytest.mark.parametrize("labels", [np.arange(20), np.arange(20) * 10**15, np.arange(20) % 3 - 1])
+def test_a_loss_hears_of_every_label(labels):
+    seen: set[int] = set()
+
+    def loss(output: Any, target: Any) -> Any:
+        if isinstance(target, np.ndarray):
+            seen.update(target.tolist())
+        return nn.half_squared_error(output, target)
+
+    fit_line(loss=loss, y=labels, epochs=1)
+    assert seen == {*labels.tolist()}
+
+
+def test_a_loss_of_rows_that_belong_together():
+    def loss(output: Any, target: Any) -> Any:
+        if len(target) < 2:
+            raise ValueError("a variance needs two rows")
+        return np.var(output[:, 0] - target)
+
+    assert fit_line(loss=loss, y=np.ones(20, int), epochs=1).stopped == "completed"
+
+
+@pytest.mark.parametrize("dtype", [float, int])
+def test_a_loss_per_sample_is_no_loss(dtype):
     def loss(output: Any, target: Any) -> Any:
         return nn.mean_squared_error(output, target, reduction="none")
 
     with pytest.raises(ShapeError) as caught:
-        fit_line(loss=loss)
+        fit_line(loss=loss, y=np.zeros(20, dtype))
     assert caught.value.message == (
         "fit: loss: expected one number, the mean over samples, got shape (20,) for y; "
         "take the mean."

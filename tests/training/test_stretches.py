@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,11 +25,17 @@ STEPPING = sorted(set(KINDS) - {"lbfgs", "bfgs", "newton-cg"})
 class Patient:
     """A callback that does without models, and stops or interrupts."""
 
-    without_models = True
-
-    def __init__(self, last: float = np.inf, error: type[BaseException] | None = None) -> None:
-        self.last, self.error = last, error
+    def __init__(
+        self,
+        last: float = np.inf,
+        error: type[BaseException] | None = None,
+        spare: Callable[[int], float] = lambda epoch: 0,
+    ) -> None:
+        self.last, self.error, self.spare = last, error, spare
         self.records: list[EpochRecord] = []
+
+    def epochs_to_spare(self) -> float:
+        return self.spare(len(self.records))
 
     def __call__(self, record: EpochRecord) -> bool:
         self.records.append(record)
@@ -74,22 +81,34 @@ def test_epochs_run_together_are_those_run_one_by_one(kind, lengths):
     lengths.clear()
     callbacks = KINDS[kind]().get("callbacks", ())
     for callback in callbacks:
-        type(callback).without_models = True
+        type(callback).epochs_to_spare = lambda self: 0
     together = run(kind)
     for callback in callbacks:
-        del type(callback).without_models
+        del type(callback).epochs_to_spare
     assert content(together) == content(alone)
     assert max(lengths) > 4
     if alone.stopped == "completed":
         assert sum(lengths) == EPOCHS
 
 
-def test_stretches_grow_and_stay_a_quarter_of_the_run(lengths):
+def test_stretches_grow_as_long_as_nothing_stops_them(lengths):
     descend(epochs=300)
-    assert sum(lengths) == 300
+    assert lengths == [1, 2, 4, 8, 16, 32, 64, 128, 45]
     assert max(lengths) == LONGEST
+
+
+def test_what_may_be_for_nothing_stays_a_quarter_of_the_run(lengths):
+    descend(epochs=300, callbacks=[Patient()])
+    assert sum(lengths) == 300
+    assert max(lengths) > 32
     done = np.cumsum([0, *lengths])[:-1]
     assert all(n <= max(1, before // 4) for n, before in zip(lengths, done, strict=True))
+
+
+def test_epochs_to_spare_are_run_together(lengths):
+    """One that stops in epoch 40, and says so, is stopped by it without an epoch in vain."""
+    descend(epochs=300, callbacks=[Patient(40, spare=lambda epoch: 39 - epoch)])
+    assert lengths == [1, 2, 4, 8, 16, 9]
 
 
 def test_epochs_that_take_long_are_run_one_by_one(lengths, monkeypatch):

@@ -6,10 +6,11 @@ others.
 """
 
 from benchmarks.peers.row import Row
-from benchmarks.peers.work import arrays, curvature, digits, images, logistic, recurrent
+from benchmarks.peers.work import arrays, curvature, digits, grid, images, logistic, recurrent
 
 ROWS: dict[str, Row] = {
     **digits.ROWS,
+    **grid.ROWS,
     **images.ROWS,
     **logistic.ROWS,
     **curvature.ROWS,

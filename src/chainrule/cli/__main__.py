@@ -1,6 +1,6 @@
 """Makes ``python -m chainrule.cli`` the same as the command `chainrule`."""
 
-from chainrule.cli._app import main
+from chainrule.cli._main import main
 
 if __name__ == "__main__":
     main()

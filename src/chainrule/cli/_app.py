@@ -6,9 +6,6 @@ declared default, so that no default is written down twice.
 
 from __future__ import annotations
 
-import io
-import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +15,7 @@ import typer
 
 from chainrule._errors import ChainruleError, DataError, DivergenceError, FileError
 from chainrule.cli._exit import DIVERGED, INTERRUPTED, USAGE, WRONG_DATA
+from chainrule.cli._main import begin_work
 from chainrule.cli._options import with_hyperparameters
 from chainrule.cli._report import Report, print_error
 
@@ -36,20 +34,10 @@ app = typer.Typer(
 )
 
 
-def main() -> None:
-    """Run the command line with the arguments of this process."""
-    # A name that the terminal cannot show must not stop a training run.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not where a test has put its own
-            stream.reconfigure(errors="replace")
-    # Batch schedulers end a job this way; it deserves the same care as Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app()
-
-
 @contextmanager
 def _failures_reported(no_color: bool) -> Iterator[None]:
     """Turn what a user can put right into a message and an exit status."""
+    begin_work()
     try:
         yield
     except ChainruleError as error:

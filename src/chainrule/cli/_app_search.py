@@ -24,7 +24,7 @@ from chainrule.cli._app import (
 from chainrule.cli._options import with_hyperparameters
 from chainrule.cli._report import Report
 
-__all__ = ["demo", "tune"]
+__all__ = ["app", "demo", "tune"]
 
 
 @app.command(epilog=_STATUSES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -24,8 +25,6 @@ class Progress:
         How many there will be at most.
     no_color : bool
     """
-
-    without_models = True
 
     def __init__(self, report: Report, n_epochs: int, no_color: bool) -> None:
         self._report = report
@@ -50,6 +49,10 @@ class Progress:
         """Remove the bar, if there is one."""
         if self._bar is not None:
             self._bar.stop()
+
+    def epochs_to_spare(self) -> float:
+        """Return that it never stops a run."""
+        return math.inf
 
     def __call__(self, record: EpochRecord) -> None:
         """Show an epoch."""

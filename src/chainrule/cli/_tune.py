@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import typer
 
-from chainrule._errors import FileError, InvalidArgumentError
+from chainrule._errors import InvalidArgumentError
 from chainrule._threads import get_threads
 from chainrule.cli._data import Parts, network_kind, split
 from chainrule.cli._evaluation import Evaluation, Fold, cross_validation, held_out
 from chainrule.cli._exit import DIVERGED, INTERRUPTED
 from chainrule.cli._model import TableModel
 from chainrule.cli._options import checked
+from chainrule.cli._picture import FORMATS, Picture
 from chainrule.cli._report import Report
 from chainrule.cli._score import scores
 from chainrule.cli._search_progress import SearchProgress
@@ -28,16 +29,10 @@ from chainrule.cli._space import Varied, read_space
 from chainrule.cli._train import check_writable, new_network
 from chainrule.cli._tuned import Tuned, document, print_found, print_plan, print_tested
 from chainrule.datasets import Dataset
-from chainrule.plot import (
-    Display,
-    ParallelCoordinatesDisplay,
-    SearchHeatmapDisplay,
-    ValidationCurveDisplay,
-)
 from chainrule.search import SearchResults
 from chainrule.search.cells import fingerprint
 from chainrule.search.exploring import Exploration
-from chainrule.search.progress import Tracker
+from chainrule.search.progress import ProgressCallback, Tracker
 from chainrule.search.proposals import Proposals, all_at_once, by_optuna, drawn, imported_optuna
 from chainrule.search.running import ThreadCrew
 from chainrule.search.space import Space
@@ -46,8 +41,6 @@ from chainrule.search.store import Store
 __all__ = ["Tuning", "run"]
 
 _HOLDOUT = 0.2
-
-_PICTURES = (".svg", ".pdf", ".png")
 
 _MOST_SEED = 2**32
 
@@ -104,12 +97,16 @@ def run(dataset: Dataset, wanted: Tuning, report: Report, *, no_color: bool) -> 
         len(folds), _seeds(wanted), (evaluation.metric,), evaluation.metric, np.nan
     )
     progress = SearchProgress(report, total, varied.labelled, no_color)
+    picture = None if wanted.plot is None else Picture(wanted.plot)
+    callbacks: list[ProgressCallback] = [progress]
+    if picture is not None:
+        callbacks.append(picture)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", UserWarning)
         store = _opened(wanted, parts.train, folds, varied.space)
         crew = ThreadCrew(evaluation, min(get_threads(), total), store)
         with progress:
-            exploration.run(proposals, crew, Tracker(total, [progress]))
+            exploration.run(proposals, crew, Tracker(total, callbacks))
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         report.note(f"Note: {message}", "warning")
     if not exploration.candidates:
@@ -118,13 +115,15 @@ def run(dataset: Dataset, wanted: Tuning, report: Report, *, no_color: bool) -> 
     share = len(folds[0].test) / len(folds[0].train)
     scales = {name: varied.space.scale(name) for name in varied.space}
     results = _labelled(exploration.results(scales, share), varied)
-    return _finished(Tuned(parts, varied, results), wanted, report)
+    return _finished(Tuned(parts, varied, results), wanted, picture, report)
 
 
-def _finished(tuned: Tuned, wanted: Tuning, report: Report) -> int:
+def _finished(tuned: Tuned, wanted: Tuning, picture: Picture | None, report: Report) -> int:
     """Show what was found, draw it, train the best, and return the exit status."""
     results = tuned.results
     _refuse_failures(results)
+    if picture is not None:
+        picture.draw(results)
     print_found(report, tuned)
     measured, saved = None, False
     try:
@@ -136,9 +135,9 @@ def _finished(tuned: Tuned, wanted: Tuning, report: Report) -> int:
                 _save(wanted.save, network, tuned, wanted.seed, measured)
                 report.note(f"Saved to {wanted.save}")
                 saved = True
-        if wanted.plot is not None:
-            _draw(results, wanted.plot)
-            report.note(f"Picture: {wanted.plot}")
+        if picture is not None:
+            picture.finish()
+            report.note(f"Picture: {picture.path}")
     finally:
         # What cannot be written must not take the result with it.
         report.document(document(tuned, wanted, measured, saved))
@@ -170,9 +169,9 @@ def _check(wanted: Tuning) -> None:
         )
     for option in ("plot", "store", "save"):
         check_writable(f"--{option}", getattr(wanted, option))
-    if wanted.plot is not None and wanted.plot.suffix.lower() not in _PICTURES:
+    if wanted.plot is not None and wanted.plot.suffix.lower() not in FORMATS:
         raise typer.BadParameter(
-            f"expected a name that ends in {', '.join(_PICTURES)}, got {wanted.plot.name}.",
+            f"expected a name that ends in {', '.join(FORMATS)}, got {wanted.plot.name}.",
             param_hint="--plot",
         )
     if wanted.bayes is not None:
@@ -231,32 +230,6 @@ def _refuse_failures(results: SearchResults) -> None:
     """Raise if no fit could even begin, as settings that exclude each other make it."""
     if (results.status == "failed").all():
         raise InvalidArgumentError(next(iter(results.messages.values())))
-
-
-def _draw(results: SearchResults, path: Path) -> None:
-    """Draw the scores to a file, without windows."""
-    display = _display(results)
-    try:
-        display.save(path)
-    except OSError as error:
-        raise FileError(f"--plot: {path} could not be written: {error.strerror}.") from None
-
-
-def _display(results: SearchResults) -> Display:
-    """Return the picture for so many hyper-parameters."""
-    from matplotlib.figure import Figure
-
-    n_varied = len(results.scales)
-    if n_varied == 2:
-        return SearchHeatmapDisplay.from_search(results, ax=_axes(Figure, 7.0, 5.0))
-    if n_varied == 1:
-        return ValidationCurveDisplay.from_search(results, ax=_axes(Figure, 6.4, 4.4))
-    width = min(2.0 + 1.4 * n_varied, 14.0)
-    return ParallelCoordinatesDisplay.from_search(results, ax=_axes(Figure, width, 4.4))
-
-
-def _axes(figure: Any, width: float, height: float) -> Any:
-    return figure(figsize=(width, height), layout="compressed").subplots()
 
 
 def _trained_with_best(tuned: Tuned, wanted: Tuning) -> Any:

@@ -31,6 +31,7 @@ from chainrule.compiler.engine import engine_named
 from chainrule.compiler.interpreter import Program
 from chainrule.compiler.passes import optimize
 from chainrule.compiler.stopwatch import Stopwatch
+from chainrule.compiler.undisturbed import undisturbed
 from chainrule.frontend.tracer import Tracer
 from chainrule.ir import Graph, evaluate
 from chainrule.transforms.tracing import (
@@ -387,7 +388,7 @@ class CompiledFunction:
 
     def _compile(self, call: _Arguments) -> _Compiled | None:
         """Return what runs a signature, made if need be, or None if there is nothing to keep."""
-        with self._lock:
+        with self._lock, undisturbed():
             known = self._cache.get(call.key)
             if known is not None:
                 return known

@@ -26,7 +26,8 @@ def _digits() -> Contents:
     names = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
     arrays = _arrays("digits.npz")
     encoder = Encoder.of_numbers(names, "digit", "0123456789")
-    return arrays["pixels"].astype(np.float64), arrays["labels"].astype(np.int64), encoder
+    # Exact in float32, in which networks learn as well and in half the time.
+    return arrays["pixels"].astype(np.float32), arrays["labels"].astype(np.int64), encoder
 
 
 def _stored(

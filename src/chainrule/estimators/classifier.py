@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
 from chainrule._errors import InvalidArgumentError
 from chainrule.estimators.mlp import MultilayerPerceptron
+from chainrule.estimators.scores import Classifier
 from chainrule.models import NetworkClassifier
 
 __all__ = ["MLPClassifier"]
 
 
-class MLPClassifier(ClassifierMixin, NetworkClassifier, MultilayerPerceptron):
+class MLPClassifier(Classifier, NetworkClassifier, MultilayerPerceptron):
     """A multi-layer perceptron that tells classes apart.
 
     It takes the parameters of scikit-learn's class of this name and has its attributes, and more

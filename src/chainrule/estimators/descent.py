@@ -15,9 +15,10 @@ from chainrule._dtypes import in_dtype_of
 from chainrule.models import arrays
 from chainrule.models.network import refuse_divergence
 from chainrule.models.progress import Patience
+from chainrule.nn.moments import blocks
 from chainrule.optim import Method, Optimizer
 from chainrule.sparse import SparseMatrix
-from chainrule.training import EpochRecord, FitResult
+from chainrule.training import Checkpoint, EpochRecord, FitResult
 from chainrule.training.epoch import Loss, Samples, Score
 
 __all__ = ["Affine", "affine", "gradient_descent", "trained"]
@@ -36,6 +37,8 @@ class Affine(nn.Layer):
               \text{penalty} = \frac{\lambda}{2} \sum_{jk} (W_{jk} / \sigma_j)^2
 
     So the features' units do not slow the training down, and do not change what is found either.
+    Dense features are scaled before training, by `standardized`, as every step takes all of them;
+    a sparse matrix, which centering would make dense, is taken as it is.
 
     Parameters
     ----------
@@ -52,13 +55,23 @@ class Affine(nn.Layer):
     strength: Any = field(metadata=nn.FIXED)
 
     def __call__(self, x: Any, *, key: Any = None, training: bool = False) -> Any:
-        """Return ``z``; of a sparse matrix without centering it, which would make it dense."""
+        """Return ``z`` of dense features that are scaled, or of a sparse matrix that is not."""
         if isinstance(x, SparseMatrix):
             kernel = self.kernel / self.scaling.scale[:, None]
             z = x @ kernel - self.scaling.mean @ kernel
         else:
-            z = self.scaling(x) @ self.kernel
+            z = x @ self.kernel
         return z if self.bias is None else z + self.bias
+
+    def standardized(self, part: Samples) -> Samples:
+        """Return samples whose features are scaled: a copy, unless they are sparse."""
+        X = part.X
+        if isinstance(X, SparseMatrix):
+            return part
+        scaled = np.empty_like(X)
+        for rows in blocks(X):
+            scaled[rows] = self.scaling(X[rows])
+        return part._replace(X=scaled)
 
     def penalty(self) -> Any:
         """Return the penalty on the weights in original units."""
@@ -114,6 +127,7 @@ def gradient_descent(
     ----------
     model : Affine
     train : Samples
+        Standardized by it.
     curvature : float
         The largest second derivative.
     rate : float or None
@@ -122,6 +136,41 @@ def gradient_descent(
     if rate is None:
         rate = 1.0 / _largest_curvature(model, train.X, train.weight, curvature)
     return optim.sgd(float(rate))
+
+
+class Ending:
+    """A callback that stops at a gradient no longer than a tolerance, or for want of progress.
+
+    Parameters
+    ----------
+    tolerance : float
+    patience : Patience or None
+        With a better validation score, or loss without a score.
+    """
+
+    def __init__(self, tolerance: float, patience: Patience | None) -> None:
+        self._tolerance = tolerance
+        self._patience = patience
+
+    def __call__(self, record: EpochRecord) -> bool:
+        """Take in a step, and return whether it is the last."""
+        return self._gets_no_better(record) or (float(record.gradient_norms[0]) <= self._tolerance)
+
+    def _gets_no_better(self, record: EpochRecord) -> bool:
+        if self._patience is None or record.val_loss is None:
+            return False
+        value = record.val_loss if record.val_score is None else -record.val_score
+        return self._patience.is_exhausted_by(value)
+
+    def get_state(self) -> Any:
+        """Return what a checkpoint has to keep of it."""
+        return self._tolerance, None if self._patience is None else self._patience.get_state()
+
+    def set_state(self, state: Any) -> None:
+        """Go on from what a checkpoint has kept."""
+        self._tolerance, patience = state
+        if self._patience is not None:
+            self._patience.set_state(patience)
 
 
 def trained(
@@ -136,6 +185,7 @@ def trained(
     tolerance: float,
     patience: Patience | None,
     restore_best: bool,
+    checkpoint: Checkpoint | None,
 ) -> FitResult:
     """Bring the cost of an affine map down, with all samples in every step.
 
@@ -144,8 +194,9 @@ def trained(
     model : Affine
         Where to begin.
     train : Samples
+        Standardized by it.
     validation : Samples or None
-        Measured alike after every step.
+        Likewise, and measured alike after every step.
     loss : callable
     score : callable or None
         Of the validation samples.
@@ -158,17 +209,9 @@ def trained(
         When to stop for want of a better validation score, or loss without a score.
     restore_best : bool
         Whether the result has the model of the best step, rather than of the last.
+    checkpoint : Checkpoint or None
+        What the run is kept in.
     """
-
-    def is_flat(record: EpochRecord) -> bool:
-        return float(record.gradient_norms[0]) <= tolerance
-
-    def gets_no_better(record: EpochRecord) -> bool:
-        if patience is None or record.val_loss is None:
-            return False
-        value = record.val_loss if record.val_score is None else -record.val_score
-        return patience.is_exhausted_by(value)
-
     result = training.fit(
         model,
         loss,
@@ -182,8 +225,9 @@ def trained(
         y_val=None if validation is None else validation.y,
         sample_weight_val=None if validation is None else validation.weight,
         score=None if validation is None else score,
-        callbacks=[is_flat, gets_no_better],
+        callbacks=[Ending(tolerance, patience)],
         tolerance=tolerance if isinstance(method, Method) else None,
+        checkpoint=checkpoint,
         restore_best=restore_best,
     )
     refuse_divergence(result)
@@ -195,21 +239,21 @@ def _largest_curvature(
 ) -> float:
     """Return the largest eigenvalue of the cost's Hessian, or a bound of it.
 
-    It is found by Lanczos' method, by products with the scaled features and a column of ones.
+    It is found by Lanczos' method, by products with the scaled features, in the precision that
+    they have, and a column of ones.
     """
-    mean, scale = model.scaling.mean, model.scaling.scale
-    A: Any
+    A: Any = X
+    mean, scale = np.zeros(X.shape[1], X.dtype), np.ones(X.shape[1], X.dtype)
     if isinstance(X, SparseMatrix):
         A = scipy.sparse.csr_array((X.values, (X.rows, X.columns)), X.shape)
-    else:  # scaled as it is, so that no digits are lost
-        A, mean, scale = model.scaling(X), np.zeros_like(mean), np.ones_like(scale)
+        mean, scale = model.scaling.mean, model.scaling.scale
     share = np.full(len(X), 1.0 / len(X)) if weight is None else weight / np.sum(weight)
     constant = 0.0 if model.bias is None else 1.0
 
     def times(v: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        kernel = v[:-1] / scale
+        kernel = (v[:-1] / scale).astype(X.dtype)
         z = share * (A @ kernel - mean @ kernel + constant * v[-1])
-        along = (A.T @ z - mean * np.sum(z)) / scale
+        along = (A.T @ z.astype(X.dtype) - mean * np.sum(z)) / scale
         return np.append(along, constant * np.sum(z))
 
     size = X.shape[1] + 1

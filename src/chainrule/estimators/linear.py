@@ -8,9 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import scipy.optimize
 import scipy.sparse
-from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,8 +18,9 @@ from chainrule.estimators import samples
 from chainrule.estimators.declared import DeclaredEstimator
 from chainrule.estimators.descent import affine, gradient_descent, trained
 from chainrule.estimators.endings import warn_of_ending
-from chainrule.estimators.least_squares import least_squares
+from chainrule.estimators.least_squares import least_squares, nonnegative_least_squares
 from chainrule.estimators.lsmr import least_squares_by_products
+from chainrule.estimators.scores import Regressor
 from chainrule.models import arrays
 from chainrule.models.declaration import (
     Boolean,
@@ -38,13 +37,16 @@ from chainrule.models.held_out import (
     set_aside,
     validation_given,
 )
+from chainrule.models.network import check_repeatable
 from chainrule.models.progress import Patience
+from chainrule.nn.moments import mean_and_variance
+from chainrule.training import Checkpoint
 from chainrule.training.epoch import Samples
 
 __all__ = ["LinearRegression"]
 
 
-class LinearRegression(RegressorMixin, DeclaredEstimator):
+class LinearRegression(Regressor, DeclaredEstimator):
     r"""Ordinary least squares: the plane with the smallest sum of squared residuals.
 
     .. math:: \min_{w, b} \sum_i s_i (y_i - x_i \cdot w - b)^2
@@ -54,6 +56,8 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
     certified values to 9 digits and more, where scikit-learn's default tolerance gives up on
     columns that are nearly dependent. A sparse matrix stays sparse: it is solved by products with
     it. Gradient descent gets to the same place step by step, and keeps a history of the way.
+
+    A dense X is copied once: in float64, or for gradient descent in its own dtype.
 
     Attributes
     ----------
@@ -173,6 +177,7 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Self:
         """Find the plane.
 
@@ -189,6 +194,10 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
             change nothing but with early_stopping.
         sample_weight_val : array-like, optional
             The weights of the validation samples.
+        checkpoint : Checkpoint, optional
+            A file in which gradient descent keeps what it has reached, and from which it goes on if
+            it was broken off, see `chainrule.training.Checkpoint`. It needs an int as
+            ``random_state``.
 
         Returns
         -------
@@ -203,8 +212,9 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
             If a sparse X has to be made dense, and is larger than memory.
         """
         self._check_hyperparameters()
+        check_repeatable(checkpoint, self.random_state)
         held_out = validation_given(X_val, y_val, sample_weight_val)
-        self._check_solver(held_out is not None)
+        self._check_solver(X_val=held_out is not None, checkpoint=checkpoint is not None)
         for attribute in ("rank_", "singular_", "history_"):  # of another solver, perhaps
             self.__dict__.pop(attribute, None)
         is_descent = self.solver == "gradient_descent"
@@ -222,7 +232,7 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
                 train, None, fraction=self.validation_fraction, random_state=self.random_state
             )
         if is_descent:
-            coef, intercept = self._descend(train, validation, goes_on)
+            coef, intercept = self._descend(train, validation, goes_on, checkpoint)
         elif self.solver == "lsmr" or scipy.sparse.issparse(train.X):
             coef, intercept = self._solve_by_products(*train)
         else:
@@ -235,15 +245,15 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
             self.intercept_ = (intercept[0] if is_column else intercept).astype(dtype)
         return self
 
-    def _check_solver(self, has_validation: bool) -> None:
+    def _check_solver(self, **given: bool) -> None:
         if self.positive and self.solver not in ("auto", "svd"):
             raise InvalidArgumentError(
                 f"positive: expected False for solver={self.solver!r}; it is for 'svd'."
             )
         if self.solver == "gradient_descent":
             return
-        for name, given in (("early_stopping", self.early_stopping), ("X_val", has_validation)):
-            if given:
+        for name, is_given in {"early_stopping": self.early_stopping, **given}.items():
+            if is_given:
                 raise InvalidArgumentError(
                     f"{name}: expected none for solver={self.solver!r}, which finds the solution "
                     "at once; it is for 'gradient_descent'."
@@ -292,7 +302,7 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         tol = 1e-10 if self.tol is None else self.tol
         solution = least_squares_by_products(
-            scipy.sparse.csr_array(X),
+            scipy.sparse.csr_array(X) if scipy.sparse.issparse(X) else X,
             Y,
             weight,
             fit_intercept=self.fit_intercept,
@@ -316,14 +326,16 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         means, heights = np.zeros(X.shape[1]), np.zeros(Y.shape[1])
         if self.fit_intercept:
-            means, heights = (np.average(part, axis=0, weights=weight) for part in (X, Y))
-        root = 1.0 if weight is None else np.sqrt(weight)[:, None]
-        A, B = root * (X - means), root * (Y - heights)
-        coef = np.stack([scipy.optimize.nnls(A, b)[0] for b in B.T], axis=1)
+            means, heights = (mean_and_variance(part, weight)[0] for part in (X, Y))
+        coef = nonnegative_least_squares(X, Y - heights, weight, means)
         return coef, heights - means @ coef
 
     def _descend(
-        self, train: Samples, validation: Samples | None, goes_on: bool
+        self,
+        train: Samples,
+        validation: Samples | None,
+        goes_on: bool,
+        checkpoint: Checkpoint | None,
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         X, Y, weight = train
         scaling = arrays.standardizer(Y, weight, np.float64, "y")
@@ -336,6 +348,8 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
 
         train, validation = scaled(train), None if validation is None else scaled(validation)
         model = affine(train.X, weight, Y.shape[1], fit_intercept=self.fit_intercept, curvature=1.0)
+        train = model.standardized(train)
+        validation = None if validation is None else model.standardized(validation)
         if goes_on:
             coef, height = np.atleast_2d(self.coef_).T, np.atleast_1d(self.intercept_)
             model = model.starting_at(coef / scaling.scale, (height - scaling.mean) / scaling.scale)
@@ -350,6 +364,7 @@ class LinearRegression(RegressorMixin, DeclaredEstimator):
             tolerance=1e-6 if self.tol is None else self.tol,
             patience=self._patience(),
             restore_best=self.early_stopping,
+            checkpoint=checkpoint,
         )
         self.history_ = result.history
         self.n_iter_ = len(result.history)

@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 import numpy.typing as npt
-from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule._errors import InvalidArgumentError
 from chainrule.estimators import samples
 from chainrule.estimators.declared import DeclaredEstimator
+from chainrule.estimators.scores import Classifier
 from chainrule.models.costs import Form
 from chainrule.models.declaration import (
     Boolean,
@@ -32,7 +32,7 @@ from chainrule.training.epoch import Samples
 __all__ = ["LinearClassifier"]
 
 
-class LinearClassifier(ClassifierMixin, DeclaredEstimator):
+class LinearClassifier(Classifier, DeclaredEstimator):
     """A classifier that decides by ``x @ coef_.T + intercept_``."""
 
     class_weight: Any = hyperparameter(

@@ -25,7 +25,9 @@ from chainrule.models.declaration import (
     hyperparameter,
 )
 from chainrule.models.held_out import validation_given
+from chainrule.models.network import check_repeatable
 from chainrule.optim import Method, Optimizer
+from chainrule.training import Checkpoint
 from chainrule.training.epoch import Samples
 
 __all__ = ["LogisticRegression"]
@@ -41,7 +43,8 @@ class LogisticRegression(LinearClassifier):
               + \tfrac12 \sum W^2
 
     The cost is that of scikit-learn's class of this name and so is its minimum. On the way there
-    the features are standardized, whatever their units.
+    the features are standardized, whatever their units: every iteration takes all of them, so a fit
+    makes one copy of X, but of a sparse matrix.
 
     Attributes
     ----------
@@ -114,6 +117,7 @@ class LogisticRegression(LinearClassifier):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        checkpoint: Checkpoint | None = None,
     ) -> Self:
         """Find the coefficients.
 
@@ -130,6 +134,10 @@ class LogisticRegression(LinearClassifier):
             but with early_stopping.
         sample_weight_val : array-like, optional
             The weights of the validation samples.
+        checkpoint : Checkpoint, optional
+            A file in which the minimization keeps what it has reached, and from which it goes on if
+            it was broken off, see `chainrule.training.Checkpoint`. It needs an int as
+            ``random_state``.
 
         Returns
         -------
@@ -142,6 +150,7 @@ class LogisticRegression(LinearClassifier):
             a class weight names no class.
         """
         self._check_hyperparameters()
+        check_repeatable(checkpoint, self.random_state)
         descends = self.solver == "gradient_descent"
         if self.early_stopping and not descends:
             raise InvalidArgumentError(
@@ -155,7 +164,6 @@ class LogisticRegression(LinearClassifier):
         held_out = validation_given(X_val, y_val, sample_weight_val)
         train, validation = self._split(labels, given, held_out, cost.targets)
         train = samples.operands(train)
-        validation = None if validation is None else samples.operands(validation)
         model = affine(
             train.X,
             train.weight,
@@ -164,6 +172,9 @@ class LogisticRegression(LinearClassifier):
             curvature=_CURVATURE[labels.task],
             strength=self._strength(train),
         )
+        train = model.standardized(train)
+        if validation is not None:
+            validation = model.standardized(samples.operands(validation))
         if goes_on:
             model = model.starting_at(self.coef_.T, self.intercept_)
         method: Optimizer | Method
@@ -183,6 +194,7 @@ class LogisticRegression(LinearClassifier):
             tolerance=float(self.tol),
             patience=self._patience(self.tol) if self.early_stopping else None,
             restore_best=self.early_stopping,
+            checkpoint=checkpoint,
         )
         coef, intercept = result.model.in_original_units()
         self._keep(labels, coef.T, intercept)

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
 from scipy.sparse.linalg import LinearOperator, lsmr
 
 from chainrule.models.arrays import check_squares
@@ -47,7 +48,8 @@ def least_squares_by_products(
 
     Parameters
     ----------
-    X : sparse matrix of shape (n_samples, n_features)
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        Used as it is if it is one of float64.
     Y : ndarray of shape (n_samples, n_targets)
     weight : ndarray of shape (n_samples,) or None
     fit_intercept : bool
@@ -57,7 +59,7 @@ def least_squares_by_products(
     max_iter : int
         The largest number of iterations for a target.
     """
-    X, Y = X.astype(np.float64), Y.astype(np.float64)
+    X, Y = X.astype(np.float64, copy=False), Y.astype(np.float64)
     w = np.ones(X.shape[0]) if weight is None else weight.astype(np.float64)
     mean, height = np.zeros(X.shape[1]), np.zeros(Y.shape[1])
     if fit_intercept:
@@ -91,7 +93,8 @@ def _centered(X: Any, mean: Array, root: Array) -> LinearOperator:
 def _lengths(X: Any, mean: Array, w: Array) -> Array:
     """Return the length of each centered column, infinite for those that are constant."""
     with np.errstate(over="ignore"):
-        raw = w @ X.multiply(X)
+        is_sparse = scipy.sparse.issparse(X)
+        raw = w @ X.multiply(X) if is_sparse else np.einsum("i,ij,ij->j", w, X, X)
     check_squares("X", raw)
     squares = raw - np.sum(w) * mean**2
     rounding = X.shape[0] * np.finfo(np.float64).eps * raw

@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 import numpy.typing as npt
-from sklearn.base import is_classifier
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from chainrule.estimators import samples
@@ -27,14 +26,15 @@ class MultilayerPerceptron(Network, DeclaredEstimator):
         return samples.inputs(self, X, dtype, reset=reset)
 
     def _samples(self, X: Any, y: Any, sample_weight: Any, dtype: Any, *, reset: bool) -> Samples:
-        of_classes = is_classifier(self)
+        of_classes = isinstance(self, ClassifierMixin)
         X, y = samples.inputs_and_targets(self, X, y, dtype, numeric=not of_classes, reset=reset)
         if of_classes:
-            check_classification_targets(y)
+            samples.check_labels(y)
         return Samples(X, y, samples.weights(sample_weight, X))
 
     def _dtype(self) -> Any:
-        check_is_fitted(self)
+        if not hasattr(self, "model_"):
+            check_is_fitted(self)
         return super()._dtype()
 
     def _report(self, result: FitResult) -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from chainrule._errors import InvalidArgumentError
 from chainrule.estimators.mlp import MultilayerPerceptron
+from chainrule.estimators.scores import Regressor
 from chainrule.models import NetworkRegressor
 
 __all__ = ["MLPRegressor"]
 
 
-class MLPRegressor(RegressorMixin, NetworkRegressor, MultilayerPerceptron):
+class MLPRegressor(Regressor, NetworkRegressor, MultilayerPerceptron):
     """A multi-layer perceptron that predicts numbers.
 
     It takes the parameters of scikit-learn's class of this name and has its attributes, and more

@@ -1,7 +1,9 @@
 """What estimators are given, as arrays: checked as scikit-learn checks it, and not copied.
 
 scikit-learn's `validate_data` does the work; only numbers that are not finite are looked for here,
-so that the message names the row and the column.
+so that the message names the row and the column. It takes what comes, data frames and arrays of
+other libraries among them, and to find out what it is takes longer than to train a small network
+for some epochs; so arrays of numbers, which there is nothing to find out about, go past it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,15 @@ from chainrule.models.targets import Labels
 from chainrule.sparse import SparseMatrix
 from chainrule.training.epoch import Samples
 
-__all__ = ["dense", "inputs", "inputs_and_targets", "labels_of", "operands", "weights"]
+__all__ = [
+    "check_labels",
+    "dense",
+    "inputs",
+    "inputs_and_targets",
+    "labels_of",
+    "operands",
+    "weights",
+]
 
 
 def inputs(
@@ -32,6 +42,9 @@ def inputs(
 
     A sparse matrix is made dense, or with ``keep_sparse`` kept, by rows.
     """
+    plain = _plain(estimator, X, dtype, reset)
+    if plain is not None:
+        return finite(plain, estimator)
     X = validate_data(estimator, X, reset=reset, **_how(dtype))
     return _checked(X, estimator, keep_sparse)
 
@@ -47,6 +60,10 @@ def inputs_and_targets(
     keep_sparse: bool = False,
 ) -> tuple[Any, npt.NDArray[Any]]:
     """Return X as `inputs` does, and y with one or two axes; a column becomes one axis."""
+    if _plain_targets(y) and isinstance(X, np.ndarray) and X.shape[:1] == y.shape:
+        plain = _plain(estimator, X, dtype, reset)
+        if plain is not None:
+            return finite(plain, estimator), y
     X, y = validate_data(
         estimator, X, y, reset=reset, multi_output=True, y_numeric=numeric, **_how(dtype)
     )
@@ -57,8 +74,16 @@ def inputs_and_targets(
 
 def labels_of(y: npt.NDArray[Any]) -> Labels:
     """Return the classes of labels, or raise scikit-learn's error if they are none."""
-    check_classification_targets(y)
+    check_labels(y)
     return Labels.of(y)
+
+
+def check_labels(y: npt.NDArray[Any]) -> None:
+    """Raise scikit-learn's error if labels are none, or warn if there are suspiciously many."""
+    whole = y.ndim == 1 and y.size and y.dtype.kind in "biu"
+    # Whole numbers are labels, and too close together there are not many of them.
+    if not whole or int(y.max()) - int(y.min()) >= len(y) // 2:
+        check_classification_targets(y)
 
 
 def weights(sample_weight: Any, X: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
@@ -73,6 +98,36 @@ def weights(sample_weight: Any, X: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
                 f"up to {np.max(weight):.4g}; divide them all by one number."
             )
     return weight
+
+
+def _plain(estimator: Any, X: Any, dtype: Any, reset: bool) -> npt.NDArray[Any] | None:
+    """Return X as scikit-learn would if it is an array of numbers, else None.
+
+    As there, ``reset`` remembers the number of features. Their names, which an array has not, are
+    left to scikit-learn wherever they matter.
+    """
+    if (
+        type(X) is not np.ndarray
+        or X.ndim != 2
+        or not X.size
+        or X.dtype.kind not in "biuf"
+        or hasattr(estimator, "feature_names_in_")
+    ):
+        return None
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+    elif getattr(estimator, "n_features_in_", None) != X.shape[1]:
+        return None
+    if dtype is None:
+        dtype = X.dtype if X.dtype in (np.float64, np.float32) else np.float64
+    return np.asarray(X, dtype, order="C")
+
+
+def _plain_targets(y: Any) -> bool:
+    """Return whether y is an array of finite numbers, one for each sample."""
+    if type(y) is not np.ndarray or y.ndim != 1:
+        return False
+    return y.dtype.kind in "biu" or (y.dtype.kind == "f" and bool(np.isfinite(y).all()))
 
 
 def _how(dtype: Any) -> dict[str, Any]:

@@ -22,6 +22,8 @@ __all__ = [
     "built_optimizer",
     "dense_layers",
     "hidden_widths",
+    "uses_curvature",
+    "with_each_layer",
     "with_penalties",
 ]
 
@@ -37,6 +39,11 @@ CURVATURE_SOLVERS: Mapping[str, Callable[[], Method]] = {
 SOLVERS = (*STEPPING_SOLVERS, *CURVATURE_SOLVERS)
 
 SCHEDULE_NAMES = ("adaptive", "constant", "cosine", "invscaling", "one_cycle")
+
+
+def uses_curvature(solver: str | Optimizer | Method) -> bool:
+    """Return whether a solver searches along lines rather than taking steps."""
+    return solver in CURVATURE_SOLVERS if isinstance(solver, str) else isinstance(solver, Method)
 
 
 def hidden_widths(hidden_layer_sizes: Any) -> tuple[int, ...]:
@@ -93,6 +100,23 @@ def dense_layers(layer: Any) -> Iterator[nn.Dense]:
             yield from dense_layers(inner)
 
 
+def with_each_layer(layer: Any, function: Callable[[Any], Any]) -> Any:
+    """Return a layer with a function applied to every layer in it that has none inside itself.
+
+    Parameters
+    ----------
+    layer : Layer
+    function : callable
+        From layer to layer, called from the inputs on.
+    """
+    if isinstance(layer, nn.Residual):
+        return replace(layer, block=with_each_layer(layer.block, function))
+    if isinstance(layer, nn.Sequential):
+        inner = tuple(with_each_layer(part, function) for part in layer.layers)
+        return replace(layer, layers=inner)
+    return function(layer)
+
+
 def with_penalties(model: nn.Sequential, settings: Any, strength: float) -> nn.Sequential:
     """Return the network with penalties on its weights as an estimator's settings say.
 
@@ -109,17 +133,13 @@ def with_penalties(model: nn.Sequential, settings: Any, strength: float) -> nn.S
     alpha = 0.0 if settings.solver == "adamw" else settings.alpha
     penalties = zip(l1, _per_layer("alpha", alpha, count), strict=True)
 
-    def replaced(layer: Any) -> Any:
-        if isinstance(layer, nn.Dense):
-            first, second = next(penalties)
-            return replace(layer, l1=first * strength or None, l2=second * strength or None)
-        if isinstance(layer, nn.Residual):
-            return replace(layer, block=replaced(layer.block))
-        if isinstance(layer, nn.Sequential):
-            return replace(layer, layers=tuple(replaced(inner) for inner in layer.layers))
-        return layer
+    def penalized(layer: Any) -> Any:
+        if not isinstance(layer, nn.Dense):
+            return layer
+        first, second = next(penalties)
+        return replace(layer, l1=first * strength or None, l2=second * strength or None)
 
-    return replaced(model)
+    return with_each_layer(model, penalized)
 
 
 def built_optimizer(
@@ -141,15 +161,15 @@ def built_optimizer(
         If steps are to be limited that a line search chooses.
     """
     solver = settings.solver
-    if isinstance(solver, Method) or solver in CURVATURE_SOLVERS:
+    if uses_curvature(solver):
         for name in ("clip_value", "clip_norm", "max_norm"):
             if getattr(settings, name) is not None:
                 raise InvalidArgumentError(
                     f"{name}: expected None for solver={solver!r}, whose line searches choose the "
                     f"length of every step, got {getattr(settings, name)!r}."
                 )
-        return solver if isinstance(solver, Method) else CURVATURE_SOLVERS[solver]()
-    if isinstance(solver, Optimizer):
+        return CURVATURE_SOLVERS[solver]() if isinstance(solver, str) else solver
+    if not isinstance(solver, str):
         return _limited(solver, settings)
     schedule = _scheduled(settings, rate, steps_per_epoch, n_samples)
     beta_1, beta_2, epsilon = settings.beta_1, settings.beta_2, settings.epsilon

@@ -17,10 +17,12 @@ rely on; messages about wrong values are worded as scikit-learn words them.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import math
 import numbers
 import textwrap
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -45,6 +47,7 @@ __all__ = [
     "PerLayer",
     "RandomState",
     "Real",
+    "drawn_seed",
     "hyperparameter",
     "hyperparameters",
     "random_generator",
@@ -221,6 +224,28 @@ def random_generator(seed: Any) -> np.random.RandomState:
     return np.random.mtrand._rand
 
 
+_LARGEST_SEED = 2**31 - 1
+_of_thread = threading.local()
+
+
+def drawn_seed(seed: Any) -> int:
+    """Return the first integer below 2**31 - 1 that the generator of a `RandomState` draws.
+
+    Parameters
+    ----------
+    seed : int, RandomState or None
+    """
+    if isinstance(seed, numbers.Integral):
+        # To make a generator takes longer than all else here: it asks the system for entropy.
+        if not hasattr(_of_thread, "generator"):
+            _of_thread.generator = np.random.RandomState(0)
+        generator = _of_thread.generator
+        generator.seed(int(seed))
+    else:
+        generator = random_generator(seed)
+    return int(generator.randint(_LARGEST_SEED))
+
+
 @dataclass(frozen=True)
 class Hyperparameter:
     """What is declared of a hyper-parameter.
@@ -258,9 +283,14 @@ class Hyperparameter:
         return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
     def __str__(self) -> str:
-        meaning = textwrap.fill(self.meaning, 92, initial_indent="    ", subsequent_indent="    ")
         head = f"{self.name} : {self.range}, default={self.default!r}"
-        return f"{head}\n{meaning}"
+        return f"{head}\n{_paragraph(self.meaning)}"
+
+
+@functools.cache
+def _paragraph(text: str) -> str:
+    """Return a text as lines; classes that inherit a hyper-parameter say the same of it."""
+    return textwrap.fill(text, 92, initial_indent="    ", subsequent_indent="    ")
 
 
 def hyperparameter(
@@ -326,7 +356,9 @@ class Declared:
 
     def _check_hyperparameters(self) -> None:
         for name, declared in self._declared.items():
-            declared.check(getattr(self, name), type(self).__name__)
+            value = getattr(self, name)
+            if value is not declared.default:
+                declared.check(value, type(self).__name__)
 
 
 def hyperparameters(model: type[Declared]) -> Mapping[str, Hyperparameter]:

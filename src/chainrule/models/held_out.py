@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule._errors import ChainruleError, InvalidArgumentError, ShapeError
-from chainrule.datasets import split_indices
-from chainrule.models.declaration import random_generator
+from chainrule.models.declaration import drawn_seed
 from chainrule.training.epoch import Samples
 
 __all__ = ["HeldOut", "check_targets", "named_as_validation", "set_aside", "validation_given"]
@@ -63,7 +62,7 @@ def check_targets(name: str, expected: int, columns: npt.NDArray[Any]) -> None:
 def set_aside(
     train: Samples, strata: npt.NDArray[Any] | None, *, fraction: float, random_state: Any
 ) -> tuple[Samples, Samples]:
-    """Return a training part and a validation part, drawn by ``random_state``.
+    """Return a training part and a validation part, drawn by ``random_state``; both are copies.
 
     Parameters
     ----------
@@ -81,6 +80,8 @@ def set_aside(
         If the validation part would have fewer than two samples, or one of both parts none that
         counts.
     """
+    from chainrule.datasets import split_indices  # what reads files is of no use to most fits
+
     n_samples = train.X.shape[0]
     n_held_out = math.floor(fraction * n_samples + 0.5)
     if n_held_out < 2:
@@ -92,7 +93,7 @@ def set_aside(
         counts = np.unique(strata, return_counts=True)[1]
         if min(n_held_out, n_samples - n_held_out) < len(counts) or counts.min() < 2:
             strata = None
-    seed = int(random_generator(random_state).randint(np.iinfo(np.int32).max))
+    seed = drawn_seed(random_state)
     parts = split_indices(n_samples, fraction, classes=strata, seed=seed)
     first, second = (
         Samples(*(None if array is None else array[rows] for array in train)) for rows in parts

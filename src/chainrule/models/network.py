@@ -19,8 +19,8 @@ import numpy.typing as npt
 from chainrule import _tree as tree
 from chainrule import nn, random, training
 from chainrule._errors import DivergenceError, InvalidArgumentError, ShapeError
-from chainrule.models import arrays, building
-from chainrule.models.declaration import random_generator
+from chainrule.models import arrays, building, padding
+from chainrule.models.declaration import drawn_seed
 from chainrule.models.held_out import HeldOut, set_aside
 from chainrule.models.progress import Progress
 from chainrule.models.settings import Settings
@@ -35,7 +35,7 @@ from chainrule.training import (
 )
 from chainrule.training.epoch import Loss, Samples, Score, cost
 
-__all__ = ["Network", "Problem", "refuse_divergence"]
+__all__ = ["Network", "Problem", "check_repeatable", "refuse_divergence"]
 
 
 class Problem(NamedTuple):
@@ -56,6 +56,15 @@ class Problem(NamedTuple):
     loss: Loss
     score: Score | None
     n_outputs: int
+
+
+def check_repeatable(checkpoint: Checkpoint | None, random_state: Any) -> None:
+    """Raise `InvalidArgumentError` for a checkpoint of a run that draws other numbers each time."""
+    if checkpoint is not None and random_state is None:
+        raise InvalidArgumentError(
+            "fit: checkpoint: expected an int as random_state, got None; a run that goes on "
+            "has to draw the same numbers again."
+        )
 
 
 def refuse_divergence(result: FitResult) -> None:
@@ -137,11 +146,7 @@ class Network(Settings, ABC):
         something is raised, all is as it was before.
         """
         self._check_hyperparameters()
-        if checkpoint is not None and self.random_state is None:
-            raise InvalidArgumentError(
-                "fit: checkpoint: expected an int as random_state, got None; a run that goes on "
-                "has to draw the same numbers again."
-            )
+        check_repeatable(checkpoint, self.random_state)
         goes_on = hasattr(self, "model_") and (incremental or self.warm_start)
         before = dict(vars(self))
         try:
@@ -184,8 +189,9 @@ class Network(Settings, ABC):
             rate = progress.new_rate()
             return optimizer if rate is None else self._optimizer(rate, batch_size, n_samples)
 
+        pads = not incremental and self._pads(start)
         result = training.fit(
-            start,
+            padding.padded(start, self.pad_widths_to) if pads else start,
             problem.loss,
             optimizer,
             train.X,
@@ -207,6 +213,9 @@ class Network(Settings, ABC):
             checkpoint=checkpoint,
             restore_best=self.restore_best and not incremental,
         )
+        if pads:
+            assert isinstance(optimizer, Optimizer)
+            result = padding.trimmed(result, start, optimizer)
         return replace(result, message=progress.explained(result.message))
 
     def find_learning_rate(self, X: Any, y: Any, sample_weight: Any = None) -> LearningRateSearch:
@@ -260,8 +269,7 @@ class Network(Settings, ABC):
 
     def _keys(self) -> tuple[Any, Any]:
         """Return the keys of the initial weights and of the run."""
-        seed = random_generator(self.random_state).randint(np.iinfo(np.int32).max)
-        first, second = random.split(random.key(seed), 2)
+        first, second = random.split(random.key(drawn_seed(self.random_state)), 2)
         return first, second
 
     def _new_model(self, problem: Problem, key: Any) -> nn.Sequential:
@@ -326,7 +334,17 @@ class Network(Settings, ABC):
         )
 
     def _uses_curvature(self) -> bool:
-        return self.solver in building.CURVATURE_SOLVERS or isinstance(self.solver, Method)
+        return building.uses_curvature(self.solver)
+
+    def _pads(self, model: Any) -> bool:
+        """Return whether hidden layers are laid out wider than they are."""
+        callbacks = self.callbacks or ()
+        return (
+            self.pad_widths_to > 1
+            and not self._uses_curvature()
+            and all(hasattr(callback, "epochs_to_spare") for callback in callbacks)
+            and padding.can_be_padded(model)
+        )
 
     def _optimizer(self, rate: float, batch_size: int, n_samples: int) -> Optimizer | Method:
         steps = math.ceil(n_samples / batch_size)

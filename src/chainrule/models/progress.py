@@ -30,6 +30,10 @@ class Patience:
         self._lowest = np.inf
         self._without_improvement = 0
 
+    def to_spare(self) -> float:
+        """Return how many values are taken in before one can be too many."""
+        return self._limit - self._without_improvement
+
     def is_exhausted_by(self, value: float) -> bool:
         """Take in a value, and return whether it is one too many; then the count begins anew."""
         improves = value <= self._lowest - self._tol
@@ -62,8 +66,6 @@ class Progress:
         Whether the validation score counts, rather than the training loss.
     """
 
-    without_models = True
-
     def __init__(self, settings: Any, has_validation: bool) -> None:
         self._settings = settings
         self._by_score = has_validation
@@ -85,6 +87,10 @@ class Progress:
             value = -score if self._by_score else value
         self._is_over = self._patience.is_exhausted_by(value) and self._stops()
         return self._is_over
+
+    def epochs_to_spare(self) -> float:
+        """Return how many epochs may pass before it could stop the run."""
+        return self._patience.to_spare()
 
     def explained(self, message: str) -> str:
         """Return the message of a run, with the reason if it was stopped here."""

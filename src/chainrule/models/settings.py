@@ -267,6 +267,16 @@ class Settings(Declared):
             "behind."
         ),
     )
+    pad_widths_to: int = hyperparameter(
+        1,
+        Integer(1),
+        meaning=(
+            "Hidden layers are laid out in multiples of so many units in training; units that are "
+            "too many stay silent. In a search over widths, networks with the same multiples share "
+            "one compiled program. Not with curvature, layer normalization, partial_fit, or "
+            "callbacks that see the network."
+        ),
+    )
     dtype: Any = hyperparameter(
         None,
         OneOf("float32", "float64", np.float32, np.float64),

@@ -22,7 +22,8 @@ its momentum.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -117,7 +118,7 @@ def with_parameters(model: Any, params: Any) -> Any:
     (array([2.]), array([2.]))
     """
     leaves, structure = tree.flatten(model)
-    fixed = list(_marks(structure, "fixed"))
+    fixed = _marks(structure, "fixed")
     values = tree.leaves(params)
     if len(values) != fixed.count(False):
         raise TreeError(
@@ -134,13 +135,14 @@ def with_parameters(model: Any, params: Any) -> Any:
 def check_parameters(params: Any) -> None:
     """Raise `InvalidArgumentError` if a tree holds arrays that are not to be trained."""
     fixed = _marks(tree.structure(params), "fixed")
-    for (path, _), is_fixed in zip(tree.leaves_with_path(params), fixed, strict=True):
-        if is_fixed:
-            raise InvalidArgumentError(
-                f"optimizer.init: expected parameters alone, got {path.lstrip('.')}, which is "
-                "not trained; write optimizer.init(nn.parameters(model)), and take the gradient in "
-                "nn.parameters(model) too."
-            )
+    if True not in fixed:
+        return
+    path, _ = tree.leaves_with_path(params)[fixed.index(True)]
+    raise InvalidArgumentError(
+        f"optimizer.init: expected parameters alone, got {path.lstrip('.')}, which is not trained; "
+        "write optimizer.init(nn.parameters(model)), and take the gradient in nn.parameters(model) "
+        "too."
+    )
 
 
 def weight_mask(params: Any) -> Any:
@@ -165,7 +167,7 @@ def weight_mask(params: Any) -> Any:
     WEIGHT : how a layer of one's own declares its weights.
     """
     structure = tree.structure(params)
-    marks = list(_marks(structure, "weight"))
+    marks = _marks(structure, "weight")
     if not any(marks):
         raise InvalidArgumentError(
             f"weight_mask: expected a model whose layers declare their weights, got {structure}; "
@@ -175,8 +177,19 @@ def weight_mask(params: Any) -> Any:
     return tree.unflatten(structure, marks)
 
 
-def _marks(node: tree.Structure, role: str, inherited: bool = False) -> Iterator[bool]:
-    """Yield for every leaf whether it is inside a field with that role."""
+def trained_leaves(leaves: Sequence[Any], structure: tree.Structure) -> list[Any]:
+    """Return those leaves of a model that are parameters."""
+    fixed = _marks(structure, "fixed")
+    return [leaf for leaf, is_fixed in zip(leaves, fixed, strict=True) if not is_fixed]
+
+
+@lru_cache(maxsize=4096)
+def _marks(structure: tree.Structure, role: str) -> tuple[bool, ...]:
+    """Return for every leaf whether it is inside a field with that role."""
+    return tuple(_read_marks(structure, role))
+
+
+def _read_marks(node: tree.Structure, role: str, inherited: bool = False) -> Iterator[bool]:
     if node.kind is None:
         yield inherited
         return
@@ -186,4 +199,4 @@ def _marks(node: tree.Structure, role: str, inherited: bool = False) -> Iterator
         declared = {f.name for f in dataclasses.fields(node.kind) if f.metadata.get(role)}
         names = node.meta[0]
     for name, child in zip(names, node.children, strict=True):
-        yield from _marks(child, role, inherited or name in declared)
+        yield from _read_marks(child, role, inherited or name in declared)

@@ -20,9 +20,14 @@ UINT64 = np.dtype(np.uint64)
 KEY_WORDS = 2
 
 ROTATIONS = (16, 42, 12, 31, 16, 32, 24, 21)
-_SHIFTS = tuple((np.uint64(left), np.uint64(64 - left)) for left in ROTATIONS)
+# Arrays without axes: NumPy takes them as they are, where it converts a scalar at every call.
+_SHIFTS = tuple((np.array(left, UINT64), np.array(64 - left, UINT64)) for left in ROTATIONS)
 PARITY = 0x1BD11BDAA9FC1A22
 ROUNDS = 20
+
+_MASK = 2**64 - 1
+_FEW_WORDS = 14
+"""Up to so many words of one key, Python's own integers are faster than arrays."""
 
 
 def threefry2x64(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, Any]:
@@ -47,17 +52,34 @@ def threefry2x64(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, A
         # In place: for few words, making arrays would take longer than the arithmetic.
         for number in range(ROUNDS):
             left, right = _SHIFTS[number % 8]
-            x += y
-            np.left_shift(y, left, out=shifted)
-            y >>= right
-            y |= shifted
-            y ^= x
+            np.add(x, y, x)
+            np.left_shift(y, left, shifted)
+            np.right_shift(y, right, y)
+            np.bitwise_or(y, shifted, y)
+            np.bitwise_xor(y, x, y)
             if number % 4 == 3:
                 step = number // 4 + 1
-                x += schedule[step % 3]
-                y += schedule[(step + 1) % 3]
-                y += np.uint64(step)
+                np.add(x, schedule[step % 3], x)
+                np.add(y, schedule[(step + 1) % 3] + np.uint64(step), y)
     return x, y
+
+
+def _few_words(key: tuple[int, int], count: int) -> list[int]:
+    """Return what `threefry2x64` makes of the counters 0, 1, … under one key, word by word."""
+    keys = (*key, key[0] ^ key[1] ^ PARITY)
+    words: list[int] = []
+    for counter in range((count + 1) // 2):
+        x, y = counter + keys[0], keys[1]
+        for number in range(ROUNDS):
+            left = ROTATIONS[number % 8]
+            x += y
+            y = ((y << left | y >> 64 - left) ^ x) & _MASK
+            if number % 4 == 3:
+                step = number // 4 + 1
+                x = (x + keys[step % 3]) & _MASK
+                y = (y + keys[(step + 1) % 3] + step) & _MASK
+        words += (x, y)
+    return words[:count]
 
 
 class _RandomBits(Op):
@@ -72,11 +94,15 @@ class _RandomBits(Op):
 
     def evaluate(self, key: Any, *, shape: tuple[int, ...]) -> Any:
         count = math.prod(shape)
+        if key.ndim == 1 and count <= _FEW_WORDS:
+            return np.array(_few_words(tuple(key.tolist()), count), UINT64).reshape(shape)
         # One encryption gives two words; the counters run over pairs.
         pairs = np.arange((count + 1) // 2, dtype=UINT64)
-        first, second = threefry2x64((key[..., :1], key[..., 1:]), (pairs, np.zeros_like(pairs)))
-        words = np.stack([first, second], axis=-1).reshape((*key.shape[:-1], 2 * len(pairs)))
-        return words[..., :count].reshape(key.shape[:-1] + shape)
+        halves = (key[0], key[1]) if key.ndim == 1 else (key[..., :1], key[..., 1:])
+        words = np.empty((*key.shape[:-1], len(pairs), 2), UINT64)
+        words[..., 0], words[..., 1] = threefry2x64(halves, (pairs, np.zeros_like(pairs)))
+        flat = words.reshape((*key.shape[:-1], 2 * len(pairs)))
+        return flat[..., :count].reshape(key.shape[:-1] + shape)
 
     def tangent(self, *_: Any, **__: Any) -> None:
         return None

@@ -38,6 +38,8 @@ def check_range(
     InvalidArgumentError
         If it is NaN or outside the range.
     """
+    if type(value) is float and (low < value if open_low else low <= value) and value < high:
+        return
     lower = "above" if open_low else "of at least"
     upper = f" and below {high:g}" if high < math.inf else ", finite"
     wanted = f"a number {lower} {low:g}{upper}"

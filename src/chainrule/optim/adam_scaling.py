@@ -54,13 +54,14 @@ class ScaleByAdam:
         step = state.step + 1
         mean = tree.map(first, state.mean, grads)
         mean_square = tree.map(second, state.mean_square, grads)
-        # Both means begin at zero; dividing by the sum of their weights so far undoes that.
-        weight_1 = 1.0 - self.beta_1**step
-        weight_2 = 1.0 - self.beta_2**step
+        # Both means begin at zero; dividing by the sum of their weights so far undoes that. To
+        # divide numbers is what takes longest here, so the divisors are inverted once for all.
+        correction_1 = 1.0 / (1.0 - self.beta_1**step)
+        correction_2 = 1.0 / (1.0 - self.beta_2**step)
 
         def scaled(m: Any, v: Any) -> Any:
-            root = np.sqrt(v / in_dtype_of(weight_2, v))
-            return (m / in_dtype_of(weight_1, m)) / (root + in_dtype_of(self.epsilon, v))
+            root = np.sqrt(v * in_dtype_of(correction_2, v))
+            return (m * in_dtype_of(correction_1, m)) / (root + in_dtype_of(self.epsilon, v))
 
         return tree.map(scaled, mean, mean_square), AdamState(step, mean, mean_square)
 

@@ -255,6 +255,7 @@ class ConfusionMatrixDisplay(Display):
                 va="center",
                 fontsize=size,
                 color=readable_on(self.im_.to_rgba(np.ma.masked_invalid([value]))[0]),
+                in_layout=False,  # it is inside its cell
             )
             found[row, column] = text
         return found

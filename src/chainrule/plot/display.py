@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,9 @@ _FORMATS: Mapping[str, tuple[str | None, str]] = {
 
 _TEXT_AS_TEXT: Any = {"svg.fonttype": "none", "svg.hashsalt": "chainrule", "pdf.fonttype": 42}
 """Letters stay letters that can be searched and edited, and names inside a file do not change."""
+
+_AS_LAID_OUT: Any = {"figure.autolayout": False, "figure.constrained_layout.use": False}
+"""A figure whose layout is settled is not given another."""
 
 
 class Display(ABC):
@@ -99,7 +103,7 @@ class Display(ABC):
         metadata[description] = self.describe()
         if date is not None:
             metadata[date] = None
-        with rc_context(_TEXT_AS_TEXT):
+        with rc_context(_TEXT_AS_TEXT | _AS_LAID_OUT), self._layout_settled():
             self.figure_.savefig(path, dpi=dpi, metadata=metadata)
         return path
 
@@ -116,8 +120,29 @@ class Display(ABC):
 
     def _room(self) -> tuple[float, float]:
         """Return width and height of the axes in points, as all that is drawn so far leaves it."""
-        self.figure_.draw_without_rendering()
+        self._lay_out()
+        self.ax_.apply_aspect()
         return self._extent()
+
+    def _lay_out(self) -> None:
+        """Let the figure's layout engine, if it has one, place the axes."""
+        engine = self.figure_.get_layout_engine()
+        if engine is not None:
+            engine.execute(self.figure_)
+
+    @contextmanager
+    def _layout_settled(self) -> Iterator[None]:
+        """Lay the figure out, and leave it as it is: to save it would draw it twice otherwise."""
+        engine = self.figure_.get_layout_engine()
+        if engine is None:
+            yield
+            return
+        self._lay_out()
+        self.figure_.set_layout_engine(None)
+        try:
+            yield
+        finally:
+            self.figure_.set_layout_engine(engine)
 
     def _extent(self) -> tuple[float, float]:
         """Return width and height of the axes in points, as they are now."""

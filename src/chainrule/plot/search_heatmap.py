@@ -417,6 +417,7 @@ class SearchHeatmapDisplay(Display):
                 fontsize=size,
                 linespacing=1.1,
                 color=readable_on(color),
+                in_layout=False,  # it is inside its cell
                 bbox={"facecolor": color, "edgecolor": "none", "pad": 1.0} if hatched else None,
             )
         return found

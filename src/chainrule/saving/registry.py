@@ -137,11 +137,12 @@ class Names:
 
     def named(self, name: str) -> Any:
         """Return what has a name; raise `KeyError` if nothing has."""
-        home = name.partition(".")[0]
+        home, _, within = name.partition(".")
         if name not in self._objects and self._above:
             return self._above.named(name)
         if name not in self._objects and home in _LAYERS:
-            importlib.import_module(f"chainrule.{home}")
+            package = importlib.import_module(f"chainrule.{home}")
+            getattr(package, within, None)  # it may be loaded when it is asked for
         return self._objects[name]
 
     def parts(self, name: str) -> Parts:

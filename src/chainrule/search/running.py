@@ -12,6 +12,7 @@ few ahead: what is waiting can be claimed in a store by another process, and is 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 import warnings
@@ -34,6 +35,9 @@ Evaluate: TypeAlias = Callable[[Cell], Outcome]
 
 _HEARTBEAT = 1.0
 """Seconds after which a store is told at the latest that its claims are alive."""
+
+_AT_A_TIME = 0.01
+"""Seconds that a batch of cells takes at most: those it had done are lost when it is broken off."""
 
 _POLL = 0.1
 """Seconds between two looks at what another process has finished."""
@@ -63,6 +67,11 @@ class Crew(ABC):
         self._n_workers = n_workers
         self._store = store
         self._batch_size = batch_size
+
+    @property
+    def batch_size(self) -> int:
+        """How many cells to hand out together now."""
+        return self._batch_size
 
     @abstractmethod
     def _submit(self, cells: list[Cell]) -> Future[list[Outcome]]:
@@ -129,7 +138,7 @@ class Crew(ABC):
         elsewhere: list[Cell] = []
         while waiting and len(running) < 2 * self._n_workers:
             batch: list[Cell] = []
-            while waiting and len(batch) < self._batch_size:
+            while waiting and len(batch) < self.batch_size:
                 cell = waiting.popleft()
                 claim = "ours" if self._store is None else self._store.claim(cell)
                 if isinstance(claim, Outcome):
@@ -177,6 +186,7 @@ class ThreadCrew(Crew):
         self._executor: Executor = ThreadPoolExecutor(n_workers, "chainrule-search")
         self._busy: set[Future[list[Outcome]]] = set()
         self._stopping = threading.Event()
+        self._seconds_of_cell = math.inf
         self._shares = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -187,6 +197,11 @@ class ThreadCrew(Crew):
         with self._shares:
             super().__exit__(*error)
 
+    @property
+    def batch_size(self) -> int:
+        """As many as take a hundredth of a second, if they are like the last."""
+        return max(1, int(_AT_A_TIME / self._seconds_of_cell))
+
     def _submit(self, cells: list[Cell]) -> Future[list[Outcome]]:
         future = self._executor.submit(self._work, cells)
         self._busy.add(future)
@@ -194,8 +209,11 @@ class ThreadCrew(Crew):
         return future
 
     def _work(self, cells: list[Cell]) -> list[Outcome]:
+        began = time.perf_counter()
         with interruption.stops_with(self._stopping):
-            return [self._evaluate(cell) for cell in cells if not self._stopping.is_set()]
+            found = [self._evaluate(cell) for cell in cells if not self._stopping.is_set()]
+        self._seconds_of_cell = (time.perf_counter() - began) / len(cells)
+        return found
 
     def _stop(self) -> None:
         self._stopping.set()

@@ -22,6 +22,7 @@ from chainrule import _tree as tree
 from chainrule import nn, random
 from chainrule.control_flow import scan
 from chainrule.frontend import asarray
+from chainrule.nn.roles import trained_leaves
 from chainrule.optim import Chain, Optimizer, Schedule
 from chainrule.sparse import SparseMatrix
 from chainrule.transforms import grad
@@ -208,7 +209,7 @@ def parts(model: Any) -> dict[str, Any]:
     if not isinstance(model, nn.Sequential):
         return {"model": model}
     named = {f"layer {number}": layer for number, layer in enumerate(model.layers, start=1)}
-    return {name: layer for name, layer in named.items() if tree.leaves(nn.parameters(layer))}
+    return {name: layer for name, layer in named.items() if trained_leaves(*tree.flatten(layer))}
 
 
 def squared_lengths(params: Any) -> Any:

@@ -162,8 +162,7 @@ def find_learning_rate(
     >>> 0.003 < search.suggestion < 0.3
     True
     """
-    model = prepared_model(model)
-    dtype = np.result_type(*{leaf.dtype for leaf in tree.leaves(nn.parameters(model))})
+    model, dtype = prepared_model(model)
     samples = prepared_samples("", X, y, sample_weight, dtype)
     warn_of_probabilities(model, loss)
     try_out(model, loss, samples, "y")

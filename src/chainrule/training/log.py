@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -17,9 +18,10 @@ Callback: TypeAlias = Callable[[EpochRecord], bool | None]
 
 One that remembers something from epoch to epoch may be an object with ``get_state()``, which
 returns it as plain data or arrays, and ``set_state(state)``, so that `Checkpoint` can keep it. One
-that can do without the model may have an attribute ``without_models`` that is true: if all have,
-epochs that take less than a few milliseconds are run some at a time, and told of afterwards, with
-None for the model.
+that can do without the model may have a method ``epochs_to_spare()``, which returns how many epochs
+may pass before it could stop the run (0 if the next may be the last, `math.inf` if it never does).
+If all have it, epochs that take less than a few milliseconds are run some at a time, and told of
+afterwards, with None for the model.
 """
 
 
@@ -68,17 +70,17 @@ class Log:
         if is_best:
             self.best = Best(rank, len(self.records) + 1, model)
         record = EpochRecord(
-            epoch=len(self.records) + 1,
-            train_loss=train_loss,
-            val_loss=val_loss,
-            is_best=is_best,
-            seconds=seconds,
-            model=model,
-            val_score=score,
-            learning_rate=rate,
-            gradient_norms=gradient_norms,
-            update_norms=update_norms,
-            penalty=penalty,
+            len(self.records) + 1,
+            train_loss,
+            val_loss,
+            is_best,
+            seconds,
+            model,
+            score,
+            rate,
+            gradient_norms,
+            update_norms,
+            penalty,
         )
         # The models of all epochs would take much memory.
         self.records.append(record if model is None else record._replace(model=None))
@@ -87,10 +89,12 @@ class Log:
             stops = bool(callback(record)) or stops
         return stops
 
-    @property
-    def is_patient(self) -> bool:
-        """Whether all callbacks do without models."""
-        return all(getattr(callback, "without_models", False) for callback in self._callbacks)
+    def epochs_to_spare(self) -> float | None:
+        """Return how many epochs may pass before a stop, or None if a callback waits for models."""
+        answers = [getattr(callback, "epochs_to_spare", None) for callback in self._callbacks]
+        if None in answers:
+            return None
+        return min((answer() for answer in answers if answer is not None), default=math.inf)
 
     def keep(self, model: Any) -> None:
         """Take in the model of the best epoch."""

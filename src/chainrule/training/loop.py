@@ -10,12 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import numpy as np
-
-from chainrule import _tree as tree
 from chainrule import optim
 from chainrule._errors import ArgumentTypeError, InvalidArgumentError
-from chainrule.nn import parameters
 from chainrule.optim import Method, Optimizer
 from chainrule.sparse import SparseMatrix
 from chainrule.training.checkpoint import Checkpoint, Keeper
@@ -161,6 +157,7 @@ def fit(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from chainrule import nn, random
     >>> from chainrule.training import fit
     >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -173,8 +170,7 @@ def fit(
     array([False,  True,  True,  True])
     """
     resumed = model if isinstance(model, TrainingState) else None
-    model = prepared_model(model if resumed is None else resumed.model)
-    dtype = np.result_type(*{leaf.dtype for leaf in tree.leaves(parameters(model))})
+    model, dtype = prepared_model(model if resumed is None else resumed.model)
     task = Task(
         loss=loss,
         train=prepared_samples("", X, y, sample_weight, dtype),
@@ -265,11 +261,14 @@ def _check_optimizer(optimizer: Any, batch_size: int, n_samples: int) -> None:
             f"fit: batch_size: expected at most the {n_samples} rows of X, got {batch_size}; "
             "None takes all rows in one batch."
         )
-    if not isinstance(optimizer, (Optimizer, Method)):
+    if isinstance(optimizer, Optimizer):
+        compares = optim.full_batch_only(optimizer)
+    elif isinstance(optimizer, Method):
+        compares = True
+    else:
         raise ArgumentTypeError(
             f"fit: optimizer: expected an optimizer such as optim.sgd(0.1), got {optimizer!r}."
         )
-    compares = isinstance(optimizer, Method) or optim.full_batch_only(optimizer)
     if compares and batch_size < n_samples:
         raise InvalidArgumentError(
             f"fit: batch_size: expected None for an optimizer that compares gradients from step to "

@@ -16,6 +16,7 @@ from chainrule import _tree as tree
 from chainrule import nn
 from chainrule._dtypes import check_supported
 from chainrule._errors import ArgumentTypeError, InvalidArgumentError, ShapeError
+from chainrule.nn.roles import trained_leaves
 from chainrule.sparse import SparseMatrix
 from chainrule.training.epoch import Loss, Samples, cost
 
@@ -31,30 +32,37 @@ _WANT_LOGITS = (nn.sigmoid_cross_entropy, nn.softmax_cross_entropy)
 _GIVE_PROBABILITIES = (nn.sigmoid, nn.softmax)
 
 
-def prepared_model(model: Any) -> Any:
-    """Return the model with arrays for leaves, all finite and those to be trained floats."""
+def prepared_model(model: Any) -> tuple[Any, np.dtype[Any]]:
+    """Return the model with arrays for leaves, all finite and those to be trained floats.
+
+    With it goes the float dtype that data are converted to, in which no parameter loses digits.
+    """
     if not callable(model):
         raise ArgumentTypeError(
             f"fit: model: expected a layer or another callable pytree, got {type(model).__name__}; "
             "for instance nn.mlp(key, (64, 50, 10))."
         )
     # Python numbers among the leaves become arrays: only those have a dtype to keep.
-    model = tree.map(np.asarray, model)
-    trained = tree.leaves_with_path(nn.parameters(model))
-    if not trained or any(leaf.dtype.kind != "f" for _, leaf in trained):
-        wrong = ", ".join(f"{p.lstrip('.')} ({a.dtype})" for p, a in trained if a.dtype.kind != "f")
+    leaves, structure = tree.flatten(model)
+    leaves = [np.asarray(leaf) for leaf in leaves]
+    model = tree.unflatten(structure, leaves)
+    dtypes = {leaf.dtype for leaf in trained_leaves(leaves, structure)}
+    if {dtype.kind for dtype in dtypes} != {"f"}:
+        named = tree.leaves_with_path(nn.parameters(model))
+        wrong = ", ".join(f"{p.lstrip('.')} ({a.dtype})" for p, a in named if a.dtype.kind != "f")
         raise ArgumentTypeError(
             "fit: model: expected a pytree with float arrays as parameters, got "
             f"{wrong or 'none'}; declare settings with tree.static_field(), and arrays that are "
             "not trained with field(metadata=nn.FIXED)."
         )
-    for path, leaf in tree.leaves_with_path(model):
+    for place, leaf in enumerate(leaves):
         if not np.isfinite(leaf).all():
+            path, _ = tree.leaves_with_path(model)[place]
             raise InvalidArgumentError(
                 f"fit: model: expected finite weights, got NaN or infinity in {path.lstrip('.')}; "
                 "initialize the model anew."
             )
-    return model
+    return model, np.result_type(*dtypes)
 
 
 def prepared_samples(suffix: str, X: Any, y: Any, weight: Any, dtype: Any) -> Samples:
@@ -111,12 +119,37 @@ def try_out(model: Any, loss: Loss, samples: Samples, y_name: str) -> None:
         )
     with np.errstate(all="ignore"):
         output = np.asarray(model(samples.X[:1]))
-        value = cost(loss, np.broadcast_to(output, (len(samples.X), *output.shape[1:])), samples)
+
+        def shown(part: Samples) -> Any:
+            return cost(loss, output.repeat(len(part.y), axis=0), part)
+
+        try:
+            value = shown(_without_repetition(samples))
+        except Exception:
+            value = None
+        if value is None or np.shape(value) != ():
+            value = shown(samples)  # so that what is wrong is said of the targets as they are
     if np.shape(value) != ():
         raise ShapeError(
             f"fit: loss: expected one number, the mean over samples, got shape {np.shape(value)} "
             f"for {y_name}; take the mean."
         )
+
+
+def _without_repetition(samples: Samples) -> Samples:
+    """Return samples with each target once, if these are classes, and else as they are.
+
+    Weights belong to every sample, and there are losses that refuse them too.
+    """
+    y = samples.y
+    if samples.weight is not None or y.ndim != 1 or y.dtype.kind not in "iu":
+        return samples
+    low, high = int(y.min()), int(y.max())
+    if high - low < len(y):  # far less work than to sort them
+        distinct = (np.flatnonzero(np.bincount(y.astype(np.intp) - low)) + low).astype(y.dtype)
+    else:
+        distinct = np.unique(y)
+    return Samples(samples.X, distinct)
 
 
 def _takes(function: Any, name: str) -> bool:

@@ -18,6 +18,7 @@ from chainrule.training.checkpoint import Keeper
 from chainrule.training.divergence import find_cause
 from chainrule.training.epoch import TrainingState
 from chainrule.training.log import Log
+from chainrule.training.rank import Rank
 from chainrule.training.result import EpochRecord, Stopped
 from chainrule.training.stretch import LONGEST, Stretch, measures_of, run_compiled_stretch
 from chainrule.training.task import Task
@@ -28,7 +29,7 @@ _SHORT = 0.004
 """Seconds: a call that takes less is worth making longer."""
 
 _LARGEST_SHARE = 0.25
-"""A stretch is at most so long in relation to the epochs before: some of it may be for nothing."""
+"""A stretch of which some may be for nothing is at most so long in relation to the run so far."""
 
 Adjust = Callable[[EpochRecord, Any], Any]
 
@@ -48,7 +49,6 @@ def take_steps(
     if keeper.ending is not None:
         return state, *keeper.ending
     course = _Course(task, state, optimizer, batch_size, log)
-    together = log.is_patient and not keeper.is_at_work
     length = 1
 
     def ended(stopped: Stopped, why: str) -> tuple[TrainingState, Stopped, str]:
@@ -58,8 +58,14 @@ def take_steps(
     try:
         while len(log.records) < epochs:
             interruption.check()
-            began = time.perf_counter()
-            asks_to_stop = course.run(min(length, epochs - len(log.records)), adjust)
+            began, n_done = time.perf_counter(), len(log.records)
+            spare = None if keeper.is_at_work else log.epochs_to_spare()
+            if spare is None:
+                length = 1
+            else:
+                # The epoch after those to spare may be the last, and is not for nothing either.
+                length = int(min(length, max(spare + 1, _LARGEST_SHARE * n_done)))
+            asks_to_stop = course.run(min(length, epochs - n_done), adjust)
             took = time.perf_counter() - began
             if course.cause is not None:
                 epoch = len(log.records) + 1
@@ -67,9 +73,8 @@ def take_steps(
             if asks_to_stop:
                 return ended("callback", f"stopped by a callback after epoch {len(log.records)}")
             keeper.note((course.state, course.optimizer))
-            if together and took < _SHORT:
-                longest = min(LONGEST, int(_LARGEST_SHARE * len(log.records)))
-                length = max(1, min(2 * length, longest))
+            if took < _SHORT:
+                length = min(2 * length, LONGEST)
     except KeyboardInterrupt:
         return ended("interrupted", f"interrupted after {len(log.records)} of {epochs} epochs")
     return ended("completed", f"all {epochs} epochs done")
@@ -106,8 +111,8 @@ class _Course:
         Returns whether a callback asks to stop. If anything is raised, the state is that after the
         last epoch which the callbacks have been told of.
         """
-        log, rank, before = self._log, self._log.best.rank, len(self._log.records)
-        task = self._task
+        log, task, before = self._log, self._task, len(self._log.records)
+        rank = Rank(*map(np.asarray, log.best.rank))
         log.start_clock()
         stretch = self._stretch(rank, n_epochs)
         n_run = int(stretch.n_epochs)
@@ -136,7 +141,7 @@ class _Course:
         self.optimizer = optimizer
         return asks_to_stop
 
-    def _stretch(self, rank: Any, n_epochs: int) -> Stretch:
+    def _stretch(self, rank: Rank, n_epochs: int) -> Stretch:
         loss, train, validation, shuffle, score, running = self._task
         # What overflows is reported afterwards, with its place, instead of as a warning.
         with np.errstate(all="ignore"):

@@ -25,7 +25,7 @@ from chainrule.training.rank import Rank
 
 __all__ = ["LONGEST", "Stretch", "measures_of", "run_compiled_stretch", "run_stretch"]
 
-LONGEST = 32
+LONGEST = 128
 """Epochs that are run together at most: rows of the table."""
 
 
@@ -76,7 +76,7 @@ def run_stretch(
     loss, batch_size, shuffle, score, running, state, optimizer, train, validation
         As for `run_epoch`. Of these, the first five are static.
     rank : Rank
-        Of the best epoch before.
+        Of the best epoch before, as arrays.
     n_epochs : int
         From 1 to `LONGEST`; not static.
 
@@ -104,8 +104,16 @@ def run_stretch(
 
     n_parts = len(parts(state.model))
     width = len(_scalars(validation is not None, score is not None)) + 2 * n_parts
-    table = np.zeros((LONGEST, width))
-    return while_loop(goes_on, epoch, Stretch(0, state, state.model, rank, table, True))
+    # Arrays, as numbers of Python's would have the body traced twice, to find their dtypes.
+    begun = Stretch(
+        n_epochs=np.zeros((), int),
+        state=state,
+        best=state.model,
+        rank=rank,
+        table=np.zeros((LONGEST, width)),
+        finite=np.ones((), bool),
+    )
+    return while_loop(goes_on, epoch, begun)
 
 
 run_compiled_stretch = compile(run_stretch, static_argnums=(0, 1, 2, 3, 4))
@@ -135,11 +143,15 @@ def measures_of(table: npt.NDArray[np.float64], validated: bool, scored: bool) -
         Whether there were validation samples, and a score.
     """
     names = _scalars(validated, scored)
-    n_parts = (table.shape[1] - len(names)) // 2
-    absent = dict.fromkeys(Measures._fields)
+    n_scalars = len(names)
+    n_parts = (table.shape[1] - n_scalars) // 2
+    # None, where there is no such column, is appended to every row, and found in last place.
+    val_loss, val_score = (
+        names.index(name) if name in names else n_scalars for name in ("val_loss", "val_score")
+    )
+    scalars = [(*row, None) for row in table[:, :n_scalars].tolist()]
+    gradients, updates = table[:, n_scalars : n_scalars + n_parts], table[:, n_scalars + n_parts :]
     return [
-        Measures(**{**absent, **dict(zip(names, row, strict=False))})._replace(
-            gradient_norms=norms[:n_parts], update_norms=norms[n_parts:]
-        )
-        for row, norms in zip(table.tolist(), table[:, len(names) :], strict=True)
+        Measures(row[0], row[1], row[val_loss], row[val_score], row[-2], gradient, update)
+        for row, gradient, update in zip(scalars, gradients, updates, strict=True)
     ]

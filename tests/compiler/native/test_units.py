@@ -13,7 +13,7 @@ import pytest
 from llvmlite import ir
 
 import chainrule as cr
-from chainrule.compiler.native import NativeProgram, compilation, loading, lower
+from chainrule.compiler.native import NativeProgram, compilation, loading
 from chainrule.compiler.native.descriptions import describe
 from chainrule.compiler.native.expressions import Apply, Constant, Load
 from chainrule.compiler.native.kernels import Result
@@ -21,6 +21,7 @@ from chainrule.compiler.native.linking import linked
 from chainrule.compiler.native.lower import Lowered
 from chainrule.compiler.native.units import Units
 from chainrule.compiler.native.views import Buffer, View
+from chainrule.compiler.undisturbed import undisturbed
 from chainrule.control_flow import scan
 
 FLOAT = np.dtype(np.float32)
@@ -256,7 +257,7 @@ def test_python_is_as_before_after_compiling():
     seen = []
 
     def look(stop):
-        with lower._undisturbed():
+        with undisturbed():
             seen.append((gc.isenabled(), sys.getswitchinterval() < before))
             both.wait()
             if stop:
@@ -277,7 +278,7 @@ def test_python_is_as_before_after_compiling():
     assert sys.getswitchinterval() == before
     gc.disable()
     try:
-        with lower._undisturbed():
+        with undisturbed():
             pass
         assert not gc.isenabled()
     finally:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from llvmlite import ir
 
-from chainrule.compiler.native import scalars
+from chainrule.compiler.native import scalars, vectors
 from chainrule.compiler.native.schedule import identity
 
 INDEX = ir.IntType(64)
@@ -36,9 +36,13 @@ class Accumulator(Protocol):
 
 
 def accumulator(
-    builder: ir.IRBuilder, combine: str, dtype: np.dtype[Any], has_fma: bool
+    builder: ir.IRBuilder,
+    combine: str,
+    dtype: np.dtype[Any],
+    has_fma: bool,
+    lanes: int | None = None,
 ) -> Accumulator:
-    """Set up a reduction.
+    """Set up a reduction, or one in each lane of a vector.
 
     Parameters
     ----------
@@ -49,12 +53,14 @@ def accumulator(
         Of the values.
     has_fma : bool
         Whether the CPU has a fused multiply-add.
+    lanes : int, optional
+        Length of the vectors, if values are such. Sums are then those of the values in their order.
     """
     if combine in ("argmax", "argmin"):
-        return _Position(builder, combine, dtype, has_fma)
+        return _Position(builder, combine, dtype, has_fma, lanes)
     if combine in ("maximum", "minimum") and dtype.kind == "f":
-        return _FloatExtremum(builder, combine, dtype)
-    return _Plain(builder, combine, dtype, has_fma)
+        return _FloatExtremum(builder, combine, dtype, lanes)
+    return _Plain(builder, combine, dtype, has_fma, lanes)
 
 
 def initial(combine: str, dtype: np.dtype[Any]) -> ir.Constant:
@@ -97,13 +103,14 @@ _ACROSS = {
 """What combines the elements of a vector: of floats, signed and unsigned integers, and bits."""
 
 
-def _across(builder: ir.IRBuilder, combine: str, kind: str, value: ir.Value) -> ir.Value:
+def across(builder: ir.IRBuilder, combine: str, kind: str, value: ir.Value) -> ir.Value:
     """Return the elements of a vector combined, in any order."""
     type = value.type
     if not isinstance(type, ir.VectorType):
         return value
     name = _ACROSS[combine]["fiub".index(kind)]
-    start = [ir.Constant(type.element, -0.0 if name == "fadd" else 1.0)] if kind == "f" else []
+    starts = {"fadd": -0.0, "fmul": 1.0}
+    start = [ir.Constant(type.element, starts[name])] if name in starts else []
     full_name = f"llvm.vector.reduce.{name}.v{type.count}{type.element.intrinsic_name}"
     function = builder.module.globals.get(full_name)
     if function is None:
@@ -112,7 +119,20 @@ def _across(builder: ir.IRBuilder, combine: str, kind: str, value: ir.Value) -> 
     return builder.call(function, [*start, value], fastmath=("reassoc",) if start else ())
 
 
-def _cell(builder: ir.IRBuilder, start: ir.Constant) -> ir.Value:
+def _in_lanes(type: ir.Type, lanes: int | None) -> ir.Type:
+    return type if lanes is None else ir.VectorType(type, lanes)
+
+
+def _repeated(builder: ir.IRBuilder, value: ir.Value, lanes: int | None) -> ir.Value:
+    """Return a value in all lanes, if it is not there yet."""
+    if lanes is None or isinstance(value.type, ir.VectorType):
+        return value
+    return vectors.repeated(builder, value, lanes)
+
+
+def _cell(builder: ir.IRBuilder, start: ir.Constant, lanes: int | None) -> ir.Value:
+    if lanes is not None:
+        start = scalars.splat(ir.VectorType(start.type, lanes), start.constant)
     with builder.goto_entry_block():
         cell = builder.alloca(start.type)
     builder.store(start, cell)
@@ -123,15 +143,22 @@ class _Plain:
     """What the op itself combines."""
 
     def __init__(
-        self, builder: ir.IRBuilder, combine: str, dtype: np.dtype[Any], has_fma: bool
+        self,
+        builder: ir.IRBuilder,
+        combine: str,
+        dtype: np.dtype[Any],
+        has_fma: bool,
+        lanes: int | None,
     ) -> None:
         self._builder = builder
         self._settings = combine, dtype, has_fma
-        self._type = scalars.register_type(dtype)
-        self._cell = _cell(builder, initial(combine, dtype))
+        self._type = _in_lanes(scalars.register_type(dtype), lanes)
+        self._cell = _cell(builder, initial(combine, dtype), lanes)
+        self._lanes = lanes
 
     def add(self, value: ir.Value, position: ir.Value) -> None:
-        self._take(value, reassociate=True)
+        value = _repeated(self._builder, value, self._lanes)
+        self._take(value, reassociate=self._lanes is None)
 
     def add_row(self, row: Sequence[ir.Value]) -> None:
         combine, dtype, _ = self._settings
@@ -140,7 +167,7 @@ class _Plain:
             return combined(self._builder, *self._settings, pair, reassociate=True)
 
         for value in _folded(row, pairwise):
-            total = _across(self._builder, combine, dtype.kind, value)
+            total = across(self._builder, combine, dtype.kind, value)
             self._take(total, reassociate=True)
 
     def add_part(self, part: _Plain) -> None:
@@ -158,25 +185,30 @@ class _Plain:
 class _FloatExtremum:
     """The largest or smallest float, kept as an integer."""
 
-    def __init__(self, builder: ir.IRBuilder, combine: str, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, builder: ir.IRBuilder, combine: str, dtype: np.dtype[Any], lanes: int | None
+    ) -> None:
         self._builder = builder
-        self._float = scalars.register_type(dtype)
-        self._key = ir.IntType(8 * dtype.itemsize)
+        self._float = _in_lanes(scalars.register_type(dtype), lanes)
+        key = ir.IntType(8 * dtype.itemsize)
+        self._key = _in_lanes(key, lanes)
+        self._lanes = lanes
         self._combine = combine
         self._relation = ">" if combine == "maximum" else "<"
         # As a key, this NaN is larger than all numbers, and its negative is smaller.
         self._nan = np.nan if combine == "maximum" else -np.nan
         infinity = np.array(-np.inf if combine == "maximum" else np.inf, dtype)
         bits = int(infinity.view(f"i{dtype.itemsize}"))
-        width = self._key.width
-        self._cell = _cell(builder, self._key(bits ^ (2 ** (width - 1) - 1) if bits < 0 else bits))
+        self._width = key.width
+        start = bits ^ (2 ** (key.width - 1) - 1) if bits < 0 else bits
+        self._cell = _cell(builder, key(start), lanes)
 
     def add(self, value: ir.Value, position: ir.Value) -> None:
-        self.add_row([value])
+        self._take(self._key_of(_repeated(self._builder, value, self._lanes)))
 
     def add_row(self, row: Sequence[ir.Value]) -> None:
         for key in _folded([self._key_of(value) for value in row], self._better):
-            self._take(_across(self._builder, self._combine, "i", key))
+            self._take(across(self._builder, self._combine, "i", key))
 
     def add_part(self, part: _FloatExtremum) -> None:
         self._take(part.key())
@@ -199,11 +231,11 @@ class _FloatExtremum:
         b = self._builder
         is_nan = b.fcmp_unordered("uno", value, value)
         number = b.select(is_nan, scalars.splat(value.type, self._nan), value)
-        return self._turned(b.bitcast(number, _like(value.type, self._key)))
+        return self._turned(b.bitcast(number, _like(value.type, ir.IntType(self._width))))
 
     def _turned(self, bits: ir.Value) -> ir.Value:
         """Return the bits of a float as an integer in the same order, and the other way round."""
-        b, width = self._builder, self._key.width
+        b, width = self._builder, self._width
         ones_below_zero = b.ashr(bits, scalars.splat(bits.type, width - 1))
         all_but_sign = b.lshr(ones_below_zero, scalars.splat(bits.type, 1))
         return b.xor(bits, all_but_sign)
@@ -217,17 +249,25 @@ class _Position:
     """Where the first of the largest or smallest values is; the first NaN is either."""
 
     def __init__(
-        self, builder: ir.IRBuilder, combine: str, dtype: np.dtype[Any], has_fma: bool
+        self,
+        builder: ir.IRBuilder,
+        combine: str,
+        dtype: np.dtype[Any],
+        has_fma: bool,
+        lanes: int | None,
     ) -> None:
         self._builder = builder
         self._relation = ">" if combine == "argmax" else "<"
-        self._scalar = scalars.Scalar(builder, dtype, dtype, has_fma)
-        self._type = scalars.register_type(dtype)
-        self._best = _cell(builder, initial(combine, dtype))
-        self._where = _cell(builder, INDEX(0))
+        self._scalar = scalars.Scalar(builder, dtype, dtype, has_fma, count=lanes)
+        self._type = _in_lanes(scalars.register_type(dtype), lanes)
+        self._index = _in_lanes(INDEX, lanes)
+        self._best = _cell(builder, initial(combine, dtype), lanes)
+        self._where = _cell(builder, INDEX(0), lanes)
+        self._lanes = lanes
 
     def add(self, value: ir.Value, position: ir.Value) -> None:
         b, before = self._builder, self._builder.load(self._best, typ=self._type)
+        value, position = [_repeated(b, given, self._lanes) for given in (value, position)]
         better = self._scalar.compare(self._relation, value, before)
         if self._scalar.is_float:
             is_nan = b.fcmp_unordered("uno", value, value)
@@ -242,4 +282,4 @@ class _Position:
         raise AssertionError("loops that find positions are not cut into parts")
 
     def result(self) -> ir.Value:
-        return self._builder.load(self._where, typ=INDEX)
+        return self._builder.load(self._where, typ=self._index)

@@ -60,7 +60,7 @@ _HEAD = (
     "num_arguments",
 )
 
-_CODE = f"""
+CODE = f"""
 define internal i64 @word(ptr %object, i64 %offset) alwaysinline {{
   %place = getelementptr i8, ptr %object, i64 %offset
   %word = load i64, ptr %place
@@ -190,7 +190,7 @@ _TAKES_ARRAY_OF_OBJECTS = 0x0080  # METH_FASTCALL
 @functools.cache
 def _method() -> tuple[_Method, loading.Code]:
     """Return the built-in functions' description, and the code, which has to stay loaded."""
-    code = loading.compiled(_CODE)
+    code = loading.compiled(CODE)
     return _Method(b"run", code.address, _TAKES_ARRAY_OF_OBJECTS, None), code
 
 

@@ -26,6 +26,7 @@ from chainrule.compiler.native.kernels import (
     blocks_of,
 )
 from chainrule.compiler.native.nests import arrange, with_views
+from chainrule.compiler.native.row_lanes import lanes_of
 from chainrule.compiler.native.schedule import Memory
 from chainrule.compiler.native.threads import BETWEEN_LOOKS
 from chainrule.compiler.native.views import Shape, View, whole
@@ -104,7 +105,8 @@ def chunks_of_kernel(nest: Nest) -> Chunks:
     shape, nanoseconds = nest.stages[0].shape, work(nest)
     if nest.can_be_split:
         row = max(math.prod(stage.shape[1:]) for stage in nest.stages)
-        return cut(shape[0], nanoseconds, grain=-(-_CACHE_LINE // row))
+        block = (lanes_of(nest) if nest.shared == 1 else 0) or 1
+        return cut(shape[0], nanoseconds, grain=-(-_CACHE_LINE // (row * block)) * block)
     extent = shape[0] if shape else 1
     if nanoseconds > BETWEEN_LOOKS and nest.stages[0].ordered and nest.takes_range:
         pieces = min(int(nanoseconds // BETWEEN_LOOKS) + 1, extent)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from llvmlite import binding as llvm
 
 from chainrule._threads import get_threads
-from chainrule.compiler.native import cache, machine
+from chainrule.compiler.native import arguments, cache, loading, machine, threads
 from chainrule.compiler.native.surroundings import surroundings
 
 
@@ -37,7 +37,10 @@ ROWS = Effort(1, 3)
 VECTORS = Effort(0, 3)
 """For code that is written in vectors and in the order in which it is to run."""
 
-DRIVER = Effort(0, 0)
+WRITTEN = Effort(0, 0)
+"""For code in which a program spends next to no time: it runs as it is written."""
+
+DRIVER = WRITTEN
 """For what calls units and computes nothing itself."""
 
 _Made = tuple[bytes, dict[str, float]]
@@ -67,6 +70,10 @@ class Compilation:
         self._missing: list[str] = []
         self._team = _Team()
 
+    def get_ready(self) -> None:
+        """Ask for the code that runs programs, of which every process needs the same."""
+        self._team.do(_get_ready)
+
     def need(self, name: str, text: Callable[[], str], effort: Effort) -> None:
         """Ask for a unit's code; the name says all about the unit."""
         key = cache.key_of("unit", name, surroundings(), str(effort))
@@ -90,6 +97,12 @@ class Compilation:
         return [*self._found, *[code for code, _ in made]]
 
 
+def _get_ready() -> None:
+    with contextlib.suppress(Exception):  # whoever needs the code is going to be told
+        loading.made(arguments.CODE)
+        threads.made()
+
+
 def _remember(key: str, code: bytes) -> None:
     with _lock:
         _known[key] = code
@@ -101,16 +114,25 @@ class _Team:
     """Threads that make modules into machine code, as many as may be used beside the caller's."""
 
     def __init__(self) -> None:
-        self._modules: list[tuple[str, Effort]] = []
-        self._left: deque[int] = deque()
+        self._left: deque[Callable[[], None]] = deque()
         self._made: dict[int, _Made] = {}
+        self._num_modules = 0
         self._errors: list[BaseException] = []
         self._others: list[threading.Thread] = []
 
     def make(self, text: str, effort: Effort) -> None:
         """Ask for a module's code."""
-        self._modules.append((text, effort))
-        self._left.append(len(self._modules) - 1)
+        number = self._num_modules
+        self._num_modules += 1
+
+        def job() -> None:
+            self._made[number] = object_code(text, effort)
+
+        self.do(job)
+
+    def do(self, job: Callable[[], None]) -> None:
+        """Ask for something to be done before the team has finished."""
+        self._left.append(job)
         self._others = [thread for thread in self._others if thread.is_alive()]
         if len(self._others) < get_threads() - 1:
             thread = threading.Thread(target=self._work)
@@ -125,16 +147,16 @@ class _Team:
             thread.join()
         if self._errors:
             raise self._errors[0]
-        return [self._made[number] for number in range(len(self._modules))]
+        return [self._made[number] for number in range(self._num_modules)]
 
     def _work(self) -> None:
         while True:
             try:
-                number = self._left.popleft()
+                job = self._left.popleft()
             except IndexError:
                 return
             try:
-                self._made[number] = object_code(*self._modules[number])
+                job()
             except BaseException as error:
                 self._left.clear()
                 self._errors.append(error)

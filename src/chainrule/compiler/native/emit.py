@@ -12,11 +12,11 @@ from typing import Any
 
 from llvmlite import ir
 
-from chainrule.compiler.native import blas, matrices, products, scalars
+from chainrule.compiler.native import blas, matrices, products, row_lanes, scalars, tiles
 from chainrule.compiler.native.calls import emit_call
 from chainrule.compiler.native.chunks import Chunks, chunks_of_kernel, cut
-from chainrule.compiler.native.compilation import LOOPS, ROWS, VECTORS
-from chainrule.compiler.native.descriptions import describe
+from chainrule.compiler.native.compilation import ROWS, VECTORS
+from chainrule.compiler.native.efforts import Efforts
 from chainrule.compiler.native.functions import emit_nest
 from chainrule.compiler.native.kernels import (
     Block,
@@ -34,11 +34,10 @@ from chainrule.compiler.native.kernels import (
 )
 from chainrule.compiler.native.loading import DATA_OFFSET, ENTRY
 from chainrule.compiler.native.loops import INDEX, POINTER, affine, counted, element, table
-from chainrule.compiler.native.nests import arrange
 from chainrule.compiler.native.radix import SORT, emit_sort
 from chainrule.compiler.native.regions import Regions, Values
-from chainrule.compiler.native.short_rows import is_in_vectors
 from chainrule.compiler.native.threads import BETWEEN_LOOKS
+from chainrule.compiler.native.tiles import Form, emit_tile
 from chainrule.compiler.native.transposes import SIGNATURE as TRANSPOSITION
 from chainrule.compiler.native.transposes import (
     Transposition,
@@ -92,6 +91,7 @@ class Driver:
 
     def emitted(self, block: Block) -> ir.Module:
         """Return the module of a program: a block, and the ways out."""
+        self.efforts = Efforts(block, self.has_fma)
         self.block(block)
         self.builder.ret(STATUS(0))
         self.regions.finish()
@@ -170,28 +170,36 @@ class Driver:
 
     def kernel(self, kernel: Kernel) -> None:
         """Emit loops over positions: the call of a unit, or of one for every chunk."""
-        nest = arrange(kernel)
+        nest = self.efforts.arranged(kernel)
         chunks = chunks_of_kernel(nest)
         copy = transposition(nest)
         if copy is not None:
             self.copy(copy, chunks)
             return
-        ranged = nest.takes_range
-        if ranged:
-            nest = nest.of_any_length()
-        description, buffers = describe(nest, ranged, self.has_fma)
+        unit = self.efforts.unit(kernel)
+        nest, ranged, description, buffers = unit
         type = ir.FunctionType(ir.VoidType(), [POINTER] * len(buffers) + [INDEX] * (2 * ranged))
 
         def emit(function: ir.Function) -> None:
             emit_nest(function, nest, buffers, self.has_fma, ranged)
 
-        effort = ROWS if is_in_vectors(nest) else LOOPS
+        for form in row_lanes.forms_of(nest):
+            self.tile(form)
+        effort = self.efforts.of(unit)
         function = self.units.function(self.module, description, type, emit, effort)
 
         def part(b: ir.IRBuilder, pointers: Values, start: ir.Value, stop: ir.Value) -> None:
             b.call(function, [*pointers, start, stop] if ranged else pointers)
 
         self.regions.run(chunks, [self.pointer(buffer) for buffer in buffers], part)
+
+    def tile(self, form: Form) -> None:
+        """Ask for the code that fills or writes tiles, which units call."""
+
+        def emit(function: ir.Function) -> None:
+            emit_tile(function, form)
+
+        self.units.function(self.module, str(form), tiles.SIGNATURE, emit, VECTORS)
 
     def copy(self, copy: Transposition, chunks: Chunks) -> None:
         """Emit a copy that transposes."""
@@ -278,7 +286,8 @@ class Driver:
         def emit(function: ir.Function) -> None:
             emit_sort(function, source.dtype)
 
-        function = self.units.function(self.module, f"order {source.dtype}", SORT, emit)
+        # There is next to nothing in it to be made vectors of.
+        function = self.units.function(self.module, f"order {source.dtype}", SORT, emit, ROWS)
         rows, extent = step.source.shape
         scratch = [self.pointer(buffer) for buffer in step.scratch]
         starts = self.first_element(step.source), self.first_element(step.target)

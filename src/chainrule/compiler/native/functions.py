@@ -11,6 +11,7 @@ from llvmlite import ir
 from chainrule.compiler.native import scalars
 from chainrule.compiler.native.kernels import Nest
 from chainrule.compiler.native.loops import INDEX, POINTER, Axes
+from chainrule.compiler.native.row_lanes import Blocks, LaneStage
 from chainrule.compiler.native.rows import padded
 from chainrule.compiler.native.short_rows import ShortStage, row_pieces
 from chainrule.compiler.native.stages import Stage
@@ -44,18 +45,26 @@ def emit_nest(
     pointers = dict(zip(buffers, pointer_arguments, strict=True))
     limits = function.args[len(buffers) :] if ranged else None
     builder = ir.IRBuilder(function.append_basic_block("entry"))
+    axes = Axes(builder, limits)
+    blocks = Blocks(builder, axes, nest)
     for buffer in nest.rows:
-        type = ir.ArrayType(scalars.memory_type(buffer.dtype), padded(buffer.size))
-        row = builder.alloca(type, name=str(buffer))
-        row.align = ROW_ALIGNMENT
+        type = scalars.memory_type(buffer.dtype)
+        if blocks.lanes:
+            column = ir.VectorType(type, blocks.lanes)
+            row = builder.alloca(ir.ArrayType(column, buffer.size), name=str(buffer))
+        else:
+            row = builder.alloca(ir.ArrayType(type, padded(buffer.size)), name=str(buffer))
+            row.align = ROW_ALIGNMENT
         pointers[buffer] = builder.gep(row, [INDEX(0), INDEX(0)], inbounds=True)
         pointers[buffer].type = POINTER  # not that of one element, since vectors lie there too
-    axes = Axes(builder, limits)
-    stages = []
+    stages: list[Stage] = []
     for loop in nest.stages:
-        pieces = row_pieces(nest, loop)
         own = builder, nest, loop, pointers, axes, has_fma
-        stages.append(ShortStage(*own, pieces=pieces) if pieces else Stage(*own))
+        pieces = row_pieces(nest, loop)
+        if blocks.lanes:
+            stages.append(LaneStage(*own, blocks=blocks))
+        else:
+            stages.append(ShortStage(*own, pieces=pieces) if pieces else Stage(*own))
 
     def rows(depth: int) -> None:
         if depth == nest.shared:
@@ -66,7 +75,10 @@ def emit_nest(
             return
         for stage in stages:
             stage.begin(depth)
-        with axes.open(nest.stages[0].shape[depth]):
+        extent = nest.stages[0].shape[depth]
+        with (
+            blocks.open(extent) if blocks.lanes and depth == nest.shared - 1 else axes.open(extent)
+        ):
             rows(depth + 1)
         for stage in stages:
             stage.end(depth)

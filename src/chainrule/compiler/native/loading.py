@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from typing import NamedTuple
 
 from chainrule.compiler.native import cache
@@ -63,16 +64,34 @@ class Code:
         return self.address_of(ENTRY)
 
 
+_lock = threading.Lock()
+_made: dict[str, Linkable] = {}
+
+
 def compiled(text: str, optimized: bool = True) -> Code:
     """Return the code of a module in LLVM's assembly language that depends on nothing else."""
+    return Code(made(text, optimized))
+
+
+def made(text: str, optimized: bool = True) -> Linkable:
+    """Return what `compiled` loads; threads that ask for it at the same time make it once."""
     key = cache.key_of("module", text, surroundings(), str(optimized))
+    with _lock:
+        if key not in _made:
+            _made[key] = _known(key) or _new(key, text, optimized)
+        return _made[key]
+
+
+def _known(key: str) -> Linkable | None:
     contents = cache.load(key)
-    if contents is not None:
-        return Code(pickle.loads(contents))
+    return None if contents is None else pickle.loads(contents)
+
+
+def _new(key: str, text: str, optimized: bool) -> Linkable:
     # Takes longer to import than code that is known to load.
     from chainrule.compiler.native.compilation import DRIVER, LOOPS, object_code
     from chainrule.compiler.native.linking import linked
 
-    made = linked([object_code(text, LOOPS if optimized else DRIVER)[0]])
-    cache.store(key, pickle.dumps(made))
-    return Code(made)
+    code = linked([object_code(text, LOOPS if optimized else DRIVER)[0]])
+    cache.store(key, pickle.dumps(code))
+    return code

@@ -114,11 +114,17 @@ class Axes:
     def open(self, extent: int) -> Iterator[None]:
         """Emit a loop over the next axis; over the outermost, within limits if there are some."""
         b, depth = self.builder, len(self.counters)
-        first, end = self.limits if self.limits and depth == 0 else (None, None)
-        length = extent if first is None else b.sub(end, first)
-        with counted(b, length, f"i{depth}") as counter:
-            if first is not None:
+        first, end = self.range(extent)
+        with counted(b, extent if _is_zero(first) else b.sub(end, first), f"i{depth}") as counter:
+            if not _is_zero(first):
                 counter = b.add(first, counter, flags=("nuw", "nsw"))
             self.counters.append(counter)
             yield
             del self.counters[depth:]
+
+    def range(self, extent: int) -> tuple[ir.Value, ir.Value]:
+        """Return where the next axis starts and stops."""
+        if self.limits and not self.counters:
+            first, end = self.limits
+            return first, end
+        return INDEX(0), INDEX(extent)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from chainrule._errors import UnsupportedError
@@ -25,6 +21,7 @@ from chainrule.compiler.native.schedule import schedule
 from chainrule.compiler.native.support import unsupported
 from chainrule.compiler.native.units import Need, Units
 from chainrule.compiler.stopwatch import Stopwatch
+from chainrule.compiler.undisturbed import undisturbed
 from chainrule.ir import Graph
 
 
@@ -107,10 +104,14 @@ class Lowered:
             "flops": total.flops,
         }
 
-    def program(self, emitter: Callable[..., Driver] = Driver) -> Program:
+    def program(
+        self,
+        emitter: Callable[..., Driver] = Driver,
+        making: compilation.Compilation | None = None,
+    ) -> Program:
         """Return machine code; the time it takes to make is added to that of the other stages."""
         watch = Stopwatch()
-        making = compilation.Compilation()
+        making = making or compilation.Compilation()
         driver = self.module(making.need, emitter)
         watch.lap("emit")
         objects = making.finish(driver)
@@ -123,42 +124,8 @@ class Lowered:
 
 def compiled(graph: Graph, donated: Donated) -> tuple[Program, dict[str, float]]:
     """Return a graph's program, and the time by stage."""
-    with _undisturbed():
+    with undisturbed():
+        making = compilation.Compilation()
+        making.get_ready()
         lowered = Lowered(graph, donated)
-        return lowered.program(), lowered.seconds
-
-
-TURN = 1e-4
-"""Seconds after which Python lets another thread go on, instead of 5 ms. The threads that compile
-ask for the interpreter's lock many times, and would stand idle for as long each time."""
-
-_lock = threading.Lock()
-_compiling = 0
-_before = True, 0.0
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let threads take short turns, and put off the search for garbage.
-
-    That is set off again and again by what is written here, and each time looks at every object of
-    the process, which takes as long as all the rest. Where several threads compile, all is as
-    before when the last of them has finished.
-    """
-    global _before, _compiling
-    with _lock:
-        if not _compiling:
-            _before = gc.isenabled(), sys.getswitchinterval()
-            gc.disable()
-            sys.setswitchinterval(TURN)
-        _compiling += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _compiling -= 1
-            if not _compiling:
-                was_enabled, interval = _before
-                sys.setswitchinterval(interval)
-                if was_enabled:
-                    gc.enable()
+        return lowered.program(making=making), lowered.seconds

@@ -241,8 +241,10 @@ class _Panel:
             following: Tile = []
             for step, own in zip(steps, sums, strict=True):
                 factor = b.load(element(b, places[0], step, self.dtype), typ=number)
+                lengths = dict.fromkeys([piece.lanes for piece in self.pieces])
+                factors = {lanes: vectors.repeated(b, factor, lanes) for lanes in lengths}
                 pairs = zip(across, own, strict=True)
-                following.append([self.mul_add(factor, *pair) for pair in pairs])
+                following.append([self.mul_add(factors[x.type.count], x, t) for x, t in pairs])
             begins, strides = (left, self.right), (self.along, self.right_down)
             for place, begin, stride in zip(places, begins, strides, strict=True):
                 place.add_incoming(begin, before)
@@ -259,11 +261,9 @@ class _Panel:
         return vectors.load(self.builder, place, piece, self.dtype)
 
     def mul_add(self, factor: ir.Value, across: ir.Value, total: ir.Value) -> ir.Value:
-        """Emit the sum of a total and a number times a vector."""
+        """Emit the sum of a total and the product of two vectors."""
         arithmetic = Arithmetic(self.builder, across.type, self.form.has_fma)
-        repeated = vectors.repeated(self.builder, factor, across.type.count)
-        reals = [Real(arithmetic, value) for value in (repeated, across, total)]
-        return mul_add(*reals).value
+        return mul_add(*[Real(arithmetic, value) for value in (factor, across, total)]).value
 
 
 class _Store:

@@ -142,8 +142,12 @@ class _Emission:
             b.store(b.shl(many, INDEX(1)), wanted)
             self._passes(b.load(start, typ=INDEX), top, width)
 
+        again, end = [b.append_basic_block(name) for name in ("again", "enough")]
+        b.branch(again)
+        b.position_at_end(again)
         passes()
-        self._loop(lambda: self._takes_too_long(b.load(start, typ=INDEX)), passes)
+        b.cbranch(self._takes_too_long(b.load(start, typ=INDEX)), again, end)
+        b.position_at_end(end)
 
     def _passes(self, start: ir.Value, top: ir.Value, width: ir.Value) -> None:
         """Sort by the bits from a start to a top, in digits of a width."""

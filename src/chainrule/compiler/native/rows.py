@@ -115,10 +115,11 @@ def _are_worth_it(first: Kernel, second: Kernel, shared: int) -> bool:
 
 
 def _is_dear(loop: Loop) -> bool:
-    return any(isinstance(node, Apply) and node.op in _POLYNOMIALS for node in loop.nodes)
+    return any(isinstance(node, Apply) and node.op in POLYNOMIALS for node in loop.nodes)
 
 
-_POLYNOMIALS = {*MATH, *MATH2} - {"sqrt"}
+POLYNOMIALS = frozenset({*MATH, *MATH2} - {"sqrt"})
+"""Ops that take many instructions."""
 
 
 def _can_be_cut(loop: Loop, shared: int) -> bool:

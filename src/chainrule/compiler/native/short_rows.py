@@ -18,6 +18,7 @@ from chainrule.compiler.native.accumulators import Accumulator, initial
 from chainrule.compiler.native.expressions import Apply, Expression, Load, Place, children
 from chainrule.compiler.native.kernels import Loop, Nest, Result
 from chainrule.compiler.native.loops import INDEX, LONGEST_UNROLLED, affine
+from chainrule.compiler.native.row_lanes import lanes_of
 from chainrule.compiler.native.special_functions import calls_routines
 from chainrule.compiler.native.stages import Stage
 from chainrule.compiler.native.vectors import Piece
@@ -28,6 +29,9 @@ MOST_WRITTEN_OUT = 4
 
 MOST_VECTORS = 4
 """An axis that needs more vectors than this is not short."""
+
+MANY_REGISTERS = 32
+"""So many hold what two vectors need at the same time."""
 
 MOST_NODES = 256
 """Nor is one for which more would have to be written out."""
@@ -47,11 +51,28 @@ def row_pieces(nest: Nest, loop: Loop) -> list[Piece] | None:
     if extent * itemsize > MOST_VECTORS * unit.nbytes or calls_routines(loop):
         return None
     pieces = vectors.pieces(extent, itemsize, unit)
+    if unit.registers >= MANY_REGISTERS and not any(other.in_registers for other in nest.stages):
+        pieces = _in_pairs(pieces)
     return pieces if len(pieces) * len(loop.nodes) <= MOST_NODES else None
+
+
+def _in_pairs(pieces: list[Piece]) -> list[Piece]:
+    """Return the pieces with whole vectors that are neighbours made one.
+
+    LLVM makes two instructions of each that is for both, and neither waits for the other.
+    """
+    pairs: list[Piece] = []
+    for piece in pieces:
+        if pairs and pairs[-1].lanes == piece.lanes == piece.count:
+            piece = Piece(pairs.pop().start, 2 * piece.lanes, 2 * piece.lanes)
+        pairs.append(piece)
+    return pairs
 
 
 def is_in_vectors(nest: Nest) -> bool:
     """Whether all stages of a nest are written in vectors."""
+    if lanes_of(nest):
+        return True
     pieces = [row_pieces(nest, loop) for loop in nest.stages]
     return all(own is not None and own[0].lanes > 1 for own in pieces)
 
@@ -99,12 +120,8 @@ class ShortStage(Stage):
         self.sums: list[list[ir.Value]] = []
         """For every result that accumulates, a row of sums, kept while the loops over it run."""
 
-    def begin(self, depth: int) -> None:
-        """Emit what is done once the loops over the axes before ``depth`` are open."""
-        for node in self.by_depth[depth]:
-            self.values[id(node)] = self._value(node)
-        if depth == self.loop.first_reduced and not self.loop.in_registers:
-            self.sums = [self._start_sums(result) for result in self.accumulating]
+    def _begin_sums(self) -> None:
+        self.sums = [self._start_sums(result) for result in self.accumulating]
 
     def end(self, depth: int) -> None:
         """Emit what is done once the loops over the axes from ``depth`` on are closed."""

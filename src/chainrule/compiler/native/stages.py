@@ -62,7 +62,7 @@ class Stage:
         for node in self.by_depth[depth]:
             self.values[id(node)] = self._value(node)
         if depth == self.loop.first_reduced and not self.loop.in_registers:
-            self._fill(depth, [])
+            self._begin_sums()
 
     def run(self) -> None:
         """Emit the loops over the stage's own axes."""
@@ -85,6 +85,10 @@ class Stage:
             self.end(start + 1)
 
     # -- sums ------------------------------------------------------------------------------------
+
+    def _begin_sums(self) -> None:
+        """Set up the sums that are kept while the loops over them run."""
+        self._fill(self.loop.first_reduced, [])
 
     def _fill(self, axis: int, counters: list[ir.Value]) -> None:
         """Emit the loops that set sums in memory to what they start from."""
@@ -189,12 +193,15 @@ class Stage:
             for index, extent, stride in zip(
                 target.indices, target.extents, target.strides, strict=True
             ):
-                position = self.values[id(index)]
+                position = self._index(index)
                 from_end = b.add(position, INDEX(extent), flags=("nsw",))
                 is_negative = b.icmp_signed("<", position, INDEX(0))
                 position = b.select(is_negative, from_end, position)
                 place = b.add(place, b.mul(position, INDEX(stride), flags=("nsw",)))
         return element(b, self.pointers[view.memory], place, view.memory.dtype)
+
+    def _index(self, node: Expression) -> ir.Value:
+        return self.values[id(node)]
 
     def _view(self, target: View | Place) -> View:
         return target.view if isinstance(target, Place) else target

@@ -65,7 +65,7 @@ def make_available(called: Iterable[str]) -> bool:
 @functools.cache
 def _pool() -> loading.Code:
     """Return the pool, which has to stay loaded for as long as there are threads in it."""
-    pool = loading.compiled(assembly(), optimized=False)  # there is next to nothing to gain
+    pool = loading.Code(made())
 
     def function(name: str, *types: Any) -> Any:
         return ctypes.CFUNCTYPE(None, *types)(pool.address_of(_PREFIX + name))
@@ -112,6 +112,11 @@ def _blas_libraries() -> Iterator[ctypes.CDLL]:
     site = Path(module.__file__).parents[2]
     for path in sorted(site.glob("scipy.libs/*openblas*")):
         yield ctypes.CDLL(str(path))
+
+
+def made() -> loading.Linkable:
+    """Return the pool's code."""
+    return loading.made(assembly(), optimized=False)  # there is next to nothing to gain
 
 
 def assembly() -> str:

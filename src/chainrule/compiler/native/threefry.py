@@ -6,7 +6,7 @@ import functools
 
 from llvmlite import ir
 
-from chainrule.compiler.native.math.arithmetic import splat
+from chainrule.compiler.native.math.arithmetic import intrinsic, splat
 from chainrule.ops.random_bits import PARITY, ROTATIONS, ROUNDS
 
 
@@ -31,8 +31,7 @@ def random_word(
     for number in range(ROUNDS):
         rotation = ROTATIONS[number % 8]
         x = b.add(x, y)
-        turned = b.or_(b.shl(y, constant(rotation)), b.lshr(y, constant(64 - rotation)))
-        y = b.xor(turned, x)
+        y = b.xor(intrinsic(b, "fshl", y, y, constant(rotation)), x)
         if number % 4 == 3:
             step = number // 4 + 1
             x = b.add(x, schedule[step % 3])

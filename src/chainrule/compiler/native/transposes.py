@@ -24,8 +24,6 @@ from chainrule.compiler.native.loops import INDEX, POINTER, counted, element, nu
 from chainrule.compiler.native.vectors import Piece
 from chainrule.compiler.native.views import View
 
-_WORD = ir.IntType(32)
-
 _Array = tuple[ir.Value, list[ir.Value], int]
 """Address, strides, and the axis along which the stride is 1."""
 
@@ -184,24 +182,26 @@ class _Emission:
         return found
 
 
-def transposed(builder: ir.IRBuilder, rows: Sequence[ir.Value]) -> list[ir.Value]:
+def transposed(
+    builder: ir.IRBuilder, rows: Sequence[ir.Value], lanes: int | None = None
+) -> list[ir.Value]:
     """Return the columns of a square block that is given as vectors.
 
-    Its quarters are transposed as if they were elements, then the quarters of those, and so on.
+    Its quarters are transposed as if they were elements, then the quarters of those, and so on. If
+    the vectors have more ``lanes`` than the block has sides, they are rows of several blocks, which
+    are transposed side by side.
     """
     rows, side = list(rows), len(rows)
+    lanes = side if lanes is None else lanes
     step = side // 2
     while step:
+        first = tuple([lanes + j - step if j & step else j for j in range(lanes)])
+        second = tuple([lanes + j if j & step else j + step for j in range(lanes)])
         for i in [i for i in range(side) if not i & step]:
             upper, lower = rows[i], rows[i + step]
-            first = [side + j - step if j & step else j for j in range(side)]
-            second = [side + j if j & step else j + step for j in range(side)]
             rows[i], rows[i + step] = [
-                builder.shuffle_vector(upper, lower, _mask(order)) for order in (first, second)
+                builder.shuffle_vector(upper, lower, vectors.order(taken))
+                for taken in (first, second)
             ]
         step //= 2
     return rows
-
-
-def _mask(order: list[int]) -> ir.Constant:
-    return ir.Constant(ir.VectorType(_WORD, len(order)), order)

@@ -56,7 +56,7 @@ class Units:
         effort : Effort
             How hard LLVM is to try.
         """
-        name = f"unit_{cache.key_of(str(type), description)[:40]}"
+        name = unit_name(type, description)
         known = module.globals.get(name)
         if known is not None:
             return known
@@ -65,14 +65,20 @@ class Units:
 
             def text() -> str:
                 own = ir.Module("chainrule")
-                emit(_declared(own, type, name))
+                emit(declared(own, type, name))
                 return str(own)
 
             self._need(name, text, effort)
-        return _declared(module, type, name)
+        return declared(module, type, name)
 
 
-def _declared(module: ir.Module, type: ir.FunctionType, name: str) -> ir.Function:
+def unit_name(type: ir.FunctionType, description: str) -> str:
+    """Return the name of the unit of a description."""
+    return f"unit_{cache.key_of(str(type), description)[:40]}"
+
+
+def declared(module: ir.Module, type: ir.FunctionType, name: str) -> ir.Function:
+    """Return a unit's function, declared in a module that does not know it yet."""
     function = ir.Function(module, type, name)
     function.attributes.add("nounwind")
     return function

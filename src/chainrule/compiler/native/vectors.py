@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,37 @@ def repeated(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
     return builder.shuffle_vector(first, undefined, zeros)
 
 
+def joined(builder: ir.IRBuilder, parts: Sequence[ir.Value]) -> ir.Value:
+    """Return vectors of one length, as many as a power of two, as one after the other."""
+    parts = list(parts)
+    while len(parts) > 1:
+        both = tuple(range(2 * parts[0].type.count))
+        parts = [
+            builder.shuffle_vector(parts[i], parts[i + 1], order(both))
+            for i in range(0, len(parts), 2)
+        ]
+    return parts[0]
+
+
+def split(builder: ir.IRBuilder, value: ir.Value, length: int) -> list[ir.Value]:
+    """Return a vector cut into vectors of a length."""
+    if length == value.type.count:
+        return [value]
+    return [
+        builder.shuffle_vector(value, value, order(tuple(range(start, start + length))))
+        for start in range(0, value.type.count, length)
+    ]
+
+
+@functools.lru_cache(maxsize=1024)
+def order(lanes: tuple[int, ...]) -> ir.Constant:
+    """Return the constant that says which lanes of two vectors make a third.
+
+    It keeps its text, which llvmlite takes long to write.
+    """
+    return ir.Constant(ir.VectorType(_WORD, len(lanes)), list(lanes))
+
+
 def load(builder: ir.IRBuilder, pointer: ir.Value, piece: Piece, dtype: np.dtype[Any]) -> ir.Value:
     """Load a piece that starts at an address; lanes beyond it are 0."""
     type = ir.VectorType(scalars.memory_type(dtype), piece.lanes)
@@ -127,6 +158,30 @@ def store(
     else:
         arguments = [value, pointer, _WORD(dtype.itemsize), mask(piece)]
         _masked(builder, "store", type, ir.VoidType(), arguments)
+
+
+def load_some(
+    builder: ir.IRBuilder,
+    pointer: ir.Value,
+    lanes: ir.Value,
+    others: ir.Value,
+    dtype: np.dtype[Any],
+) -> ir.Value:
+    """Load the elements of some lanes; the others are those of a vector."""
+    arguments = [pointer, _WORD(dtype.itemsize), lanes, others]
+    return _masked(builder, "load", others.type, others.type, arguments)
+
+
+def store_some(
+    builder: ir.IRBuilder,
+    value: ir.Value,
+    pointer: ir.Value,
+    lanes: ir.Value,
+    dtype: np.dtype[Any],
+) -> None:
+    """Store the elements of some lanes."""
+    arguments = [value, pointer, _WORD(dtype.itemsize), lanes]
+    _masked(builder, "store", value.type, ir.VoidType(), arguments)
 
 
 @functools.cache

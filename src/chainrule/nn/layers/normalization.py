@@ -20,7 +20,7 @@ from chainrule._errors import InvalidArgumentError, ShapeError
 from chainrule.nn._types import Array, Key, as_array
 from chainrule.nn.layers.dense import check_width, float_dtype
 from chainrule.nn.layers.layer import Layer
-from chainrule.nn.moments import blocks, mean_and_variance
+from chainrule.nn.moments import mean_and_variance
 from chainrule.nn.roles import FIXED
 
 __all__ = ["BatchNorm", "LayerNorm", "Standardize"]
@@ -322,12 +322,12 @@ class Standardize(Layer):
                 f"one sample, got {X.shape}; a single feature is a column, X[:, None]."
             )
         rows = X.reshape(-1, X.shape[-1])
-        constant = np.logical_and.reduce([(rows[b] == rows[0]).all(axis=0) for b in blocks(rows)])
         with np.errstate(over="ignore", invalid="ignore"):
             mean, variance = mean_and_variance(rows)
-            # The mean of equal numbers may differ from them in the last digit.
-            mean = np.where(constant, rows[0], mean).astype(dtype)
-            scale = np.where(constant, 1.0, np.sqrt(variance)).astype(dtype)
+            mean, scale = mean.astype(dtype), np.sqrt(variance).astype(dtype)
+        # The squares of differences that are very small are 0, too.
+        still = np.flatnonzero(variance == 0.0)
+        scale[[j for j in still if (rows[:, j] == rows[0, j]).all()]] = 1.0
         wrong = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale) & (scale > 0)))
         if wrong.size:
             raise InvalidArgumentError(

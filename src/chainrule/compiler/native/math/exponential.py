@@ -143,11 +143,16 @@ def expit(x: Real) -> Real:
     """Emit 1 / (1 + exp(-x)); error below 1.6 ulp.
 
     With e = exp(-|x|), which cannot overflow, it is 1 / (1 + e) on the right and e / (1 + e) on the
-    left. The denominator is a pair, so that only e and the quotient are rounded.
+    left. What is left of the numerator after a first quotient q, (n - q) - q e, is found without
+    the rounding of 1 + e: q is at least half of n and at most n, so n - q is exact. So only e and
+    the second quotient are rounded.
     """
     e = _exp_of_negative(at_least(-abs(x), SMALLEST[x.format]))
     numerator = where(x >= 0.0, 1.0, e)
-    return rounded_quotient(Pair(numerator, x.like(0.0)), fast_two_sum(x.like(1.0), e))
+    reciprocal = 1.0 / (1.0 + e)
+    first = numerator * reciprocal
+    remainder = mul_add(-first, e, numerator - first)
+    return mul_add(remainder, reciprocal, first)
 
 
 def _exp_of_negative(x: Real) -> Real:
