@@ -12,31 +12,33 @@ from chainrule.cli._report import Report
 if TYPE_CHECKING:
     from chainrule.training import EpochRecord
 
-__all__ = ["Progress", "number", "progress_bar"]
+__all__ = ["Course", "Progress", "number", "progress_bar"]
 
 
-class Progress:
-    """A callback of training that shows each epoch, and the best so far.
+class Course:
+    """What shows how something goes on: in a terminal by a bar, for as long as it is entered.
 
     Parameters
     ----------
     report : Report
-    n_epochs : int
-        How many there will be at most.
+    what : str
+        What is counted.
+    total : int
+        To how many at most.
     no_color : bool
     """
 
-    def __init__(self, report: Report, n_epochs: int, no_color: bool) -> None:
+    def __init__(self, report: Report, what: str, total: int, no_color: bool) -> None:
         self._report = report
-        self._n_epochs = n_epochs
+        self._what = what
+        self._total = total
         self._no_color = no_color
-        self._best = ""
         self._bar: Any = None
 
     def __enter__(self) -> Self:
         """Show the bar, in a terminal."""
         if self._report.shows_course and sys.stdout.isatty():
-            self._bar = progress_bar("epoch", self._n_epochs, self._no_color)
+            self._bar = progress_bar(self._what, self._total, self._no_color)
             self._bar.start()
         return self
 
@@ -49,6 +51,22 @@ class Progress:
         """Remove the bar, if there is one."""
         if self._bar is not None:
             self._bar.stop()
+
+
+class Progress(Course):
+    """A callback of training that shows each epoch, and the best so far.
+
+    Parameters
+    ----------
+    report : Report
+    n_epochs : int
+        How many there will be at most.
+    no_color : bool
+    """
+
+    def __init__(self, report: Report, n_epochs: int, no_color: bool) -> None:
+        super().__init__(report, "epoch", n_epochs, no_color)
+        self._best = ""
 
     def epochs_to_spare(self) -> float:
         """Return that it never stops a run."""
@@ -71,8 +89,8 @@ class Progress:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=record.epoch, state=state)
         else:
-            width = len(str(self._n_epochs))
-            self._report.note(f"  epoch {record.epoch:>{width}}/{self._n_epochs}  {state}")
+            width = len(str(self._total))
+            self._report.note(f"  epoch {record.epoch:>{width}}/{self._total}  {state}")
 
 
 def progress_bar(what: str, total: int, no_color: bool) -> Any:

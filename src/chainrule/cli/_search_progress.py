@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from chainrule.cli._progress import number, progress_bar
+from chainrule.cli._progress import Course, number
 from chainrule.cli._report import Report
 from chainrule.cli._space import written
 
@@ -19,7 +17,7 @@ __all__ = ["SearchProgress"]
 _N_LINES = 10
 
 
-class SearchProgress:
+class SearchProgress(Course):
     """A callback of searches that shows how many fits are done, and the best so far.
 
     Parameters
@@ -39,28 +37,8 @@ class SearchProgress:
         labelled: Callable[[Mapping[str, Any]], Mapping[str, Any]],
         no_color: bool,
     ) -> None:
-        self._report = report
-        self._total = total
+        super().__init__(report, "fits", total, no_color)
         self._labelled = labelled
-        self._no_color = no_color
-        self._bar: Any = None
-
-    def __enter__(self) -> Self:
-        """Show the bar, in a terminal."""
-        if self._report.shows_course and sys.stdout.isatty():
-            self._bar = progress_bar("fits", self._total, self._no_color)
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Remove the bar, if there is one."""
-        if self._bar is not None:
-            self._bar.stop()
 
     def __call__(self, progress: Progress) -> None:
         """Show a fit."""

@@ -22,6 +22,7 @@ __all__ = [
     "built_optimizer",
     "dense_layers",
     "hidden_widths",
+    "innermost_layers",
     "uses_curvature",
     "with_each_layer",
     "with_penalties",
@@ -89,15 +90,20 @@ def built_network(
     return nn.Sequential((*(() if standardizer is None else (standardizer,)), *layers))
 
 
-def dense_layers(layer: Any) -> Iterator[nn.Dense]:
-    """Yield the layers with weights, from the inputs on, however deep inside others they are."""
-    if isinstance(layer, nn.Dense):
-        yield layer
-    elif isinstance(layer, nn.Residual):
-        yield from dense_layers(layer.block)
+def innermost_layers(layer: Any) -> Iterator[Any]:
+    """Yield the layers that have none inside themselves, from the inputs on."""
+    if isinstance(layer, nn.Residual):
+        yield from innermost_layers(layer.block)
     elif isinstance(layer, nn.Sequential):
         for inner in layer.layers:
-            yield from dense_layers(inner)
+            yield from innermost_layers(inner)
+    else:
+        yield layer
+
+
+def dense_layers(layer: Any) -> Iterator[nn.Dense]:
+    """Yield the layers with weights, from the inputs on, however deep inside others they are."""
+    return (inner for inner in innermost_layers(layer) if isinstance(inner, nn.Dense))
 
 
 def with_each_layer(layer: Any, function: Callable[[Any], Any]) -> Any:

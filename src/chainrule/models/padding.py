@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from chainrule import _tree as tree
 from chainrule import nn
-from chainrule.models.building import dense_layers, with_each_layer
+from chainrule.models.building import dense_layers, innermost_layers, with_each_layer
 from chainrule.optim import Optimizer
 from chainrule.training import FitResult, TrainingState
 
@@ -44,16 +44,8 @@ class Reader(nn.Dense):
 
 def can_be_padded(model: nn.Sequential) -> bool:
     """Return whether all layers treat each unit by itself, so that some may be silent."""
-    known = True
-
-    def look(layer: Any) -> Any:
-        nonlocal known
-        kinds = (nn.Standardize, nn.Dense, nn.BatchNorm, nn.Apply, nn.Dropout)
-        known = known and isinstance(layer, kinds)
-        return layer
-
-    with_each_layer(model, look)
-    return known
+    kinds = (nn.Standardize, nn.Dense, nn.BatchNorm, nn.Apply, nn.Dropout)
+    return all(isinstance(layer, kinds) for layer in innermost_layers(model))
 
 
 def padded(model: nn.Sequential, multiple: int) -> nn.Sequential:

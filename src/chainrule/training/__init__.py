@@ -1,4 +1,4 @@
-"""Training: a compiled epoch, called in a loop that keeps the best weights.
+"""Training: epochs that are compiled, run in a loop that keeps the best weights.
 
 >>> from chainrule import nn, optim, random
 >>> from chainrule.training import fit
